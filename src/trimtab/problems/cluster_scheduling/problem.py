@@ -45,6 +45,7 @@ class JobProfile:
     levels: Ints  # (levels,) executors that the job held when it was measured, ascending
     durations: Floats  # (samples,) ms
     offsets: Ints  # (stages, levels, 3 waves, 2) the range of `durations` to draw from
+    measured_mean_ms: Floats | None = None  # (stages,) where the ranges above repeat or leave out measurements
 
     def __post_init__(self) -> None:
         _check_shapes(self)
@@ -73,6 +74,8 @@ class JobProfile:
     @cached_property
     def mean_duration_ms(self) -> Floats:
         """Mean over every duration of a stage, levels and waves pooled: all Decima sees.  (stages,)"""
+        if self.measured_mean_ms is not None:
+            return self.measured_mean_ms
         total = np.concatenate(([0.0], np.cumsum(self.durations)))
         start, stop = self.offsets[..., 0], self.offsets[..., 1]
         summed = (total[stop] - total[start]).sum(axis=(1, 2))
@@ -120,6 +123,8 @@ class JobStream:
 def _check_shapes(p: JobProfile) -> None:
     stages, levels = len(p.num_tasks), len(p.levels)
     expected = {"num_tasks": (stages,), "edges": (len(p.edges), 2), "offsets": (stages, levels, 3, 2)}
+    if p.measured_mean_ms is not None:
+        expected["measured_mean_ms"] = (stages,)
     for field, shape in expected.items():
         if getattr(p, field).shape != shape:
             raise InvalidInstance(f"job {p.name!r}, field {field!r}: shape {getattr(p, field).shape}, expected {shape}")
