@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
-
-import gymnasium
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from .outcome import Outcome
 from .solver import Policy
+
+if TYPE_CHECKING:
+    import gymnasium  # 0.3 cpu-s, and wanted for its type only
 
 I_contra = TypeVar("I_contra", contravariant=True)
 D_contra = TypeVar("D_contra", contravariant=True)

@@ -7,7 +7,8 @@ import importlib
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -53,20 +54,29 @@ def tool_version(path: Path) -> str:
     return match.group() if match else ""
 
 
-def lazy(target: str, /, **fixed: Any) -> Callable[..., Any]:
+@dataclass(frozen=True, eq=False)
+class Lazy:
     """A factory that imports ``"package.module:Name"`` only when it is called.
 
     Names in a problem's table of contents then cost nothing, and a missing extra
-    becomes known when the thing is wanted, not when it is listed.
+    becomes known when the thing is wanted; `extra` lets `trimtab list` say it before.
     """
-    module, _, name = target.partition(":")
 
-    def make(**arguments: Any) -> Any:
-        return getattr(importlib.import_module(module), name)(**{**fixed, **arguments})
+    target: str
+    extra: str = ""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
-    make.__name__ = make.__qualname__ = name
-    make.__doc__ = f"{target} {fixed or ''}".strip()
-    return make
+    def __call__(self, **arguments: Any) -> Any:
+        module, _, name = self.target.partition(":")
+        return getattr(importlib.import_module(module), name)(**{**self.fixed, **arguments})
+
+
+def lazy(target: str, /, *, extra: str = "", **fixed: Any) -> Lazy:
+    """`Lazy`, with the arguments that the factory always passes.
+
+    >>> lazy("trimtab.problems.x.learned:Decima", extra="learn", hidden=16)
+    """
+    return Lazy(target, extra, fixed)
 
 
 def _numbers(version: str) -> tuple[int, ...]:
