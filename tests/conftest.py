@@ -1,1 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
+"""What every test may ask for, and the rule that CI skips nothing by accident."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+#: Part of a test's id -> why it may be skipped even where everything is installed (TRIMTAB_REQUIRE_ALL=1).
+MAY_SKIP: dict[str, str] = {}
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder of public data sets that ``TRIMTAB_DATA`` names; skips the test where it is unset."""
+    folder = os.environ.get("TRIMTAB_DATA", "")
+    if not folder:
+        pytest.skip("TRIMTAB_DATA is not set: the public data sets (Decima's TPC-H, Alibaba 2018) are not here")
+    if not Path(folder).is_dir():
+        pytest.fail(f"TRIMTAB_DATA is {folder}, which is not a folder")
+    return Path(folder)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _refuse_skip(report, item.nodeid)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _refuse_skip(report, collector.nodeid)
+    return report
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport, nodeid: str) -> None:
+    """With ``TRIMTAB_REQUIRE_ALL=1``, as in CI, a skip is a failure unless `MAY_SKIP` gives its reason."""
+    if report.outcome != "skipped" or hasattr(report, "wasxfail") or os.environ.get("TRIMTAB_REQUIRE_ALL") != "1":
+        return
+    if not any(part in nodeid for part in MAY_SKIP):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"TRIMTAB_REQUIRE_ALL=1 and this was skipped: {reason}"
