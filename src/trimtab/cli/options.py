@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Options and arguments that several verbs share, and tab completion for them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from trimtab.core import registry
+
+DEBUG = "TRIMTAB_DEBUG"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Interrupted(Exception):
+    """Ctrl-C; the message says what is kept."""
+
+
+def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        os.environ[DEBUG] = "1"  # worker processes inherit it
+
+
+def _complete_problem(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(name) for name in registry.names() if name.startswith(incomplete)]
+
+
+def _complete_from(field: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+    """Names from a mapping of the problem that is already on the line; after a comma, the next name."""
+
+    def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        name = ctx.params.get("name")
+        if name not in registry.names():
+            return []
+        before, comma, last = incomplete.rpartition(",")
+        known = getattr(registry.load(name), field)
+        return [CompletionItem(f"{before}{comma}{item}") for item in known if item.startswith(last)]
+
+    return complete
+
+
+def _split(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    if not names:
+        raise click.BadParameter("no name given")
+    return names
+
+
+debug_option = click.option(
+    "--debug",
+    is_flag=True,
+    expose_value=False,
+    callback=_set_debug,
+    help=f"Show the traceback of an error (or set {DEBUG}=1).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else.")
+problem_argument = click.argument("name", metavar="PROBLEM", shell_complete=_complete_problem)
+backend_option = click.option(
+    "--backend", default="", shell_complete=_complete_from("backends"), help="Default: the problem's first."
+)
+suite_option = click.option(
+    "--suite",
+    default="",
+    shell_complete=_complete_from("suites"),
+    help="A named set of instances, not the shipped one.",
+)
+solvers_option = click.option(
+    "--solvers", callback=_split, shell_complete=_complete_from("solvers"), help="Comma-separated. Default: all."
+)
+seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+learner_option = click.option(
+    "--solver", "learner", shell_complete=_complete_from("learners"), help="Which one. Default: the only one there is."
+)
+
+
+def positive(unit: str) -> click.FloatRange:
+    """The type of an amount in some unit."""
+    number = click.FloatRange(min=0, min_open=True)
+    number.name = unit
+    return number
+
+
+def verb(name: str) -> Callable[[F], click.Command]:
+    """A verb: `--json` and `--debug` come with it."""
+
+    def decorate(function: F) -> click.Command:
+        return click.command(name)(json_option(debug_option(function)))
+
+    return decorate
