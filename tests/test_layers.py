@@ -20,7 +20,7 @@ NAMES = {path: name for name, path in MODULES.items()}
 PROBLEMS = sorted(path.name for path in (SRC / "problems").iterdir() if (path / "__init__.py").is_file())
 
 MAY_IMPORT_TORCH = ("learned.py", "learned/", "kit/")
-MAY_START_PROCESSES = ("system.py", "system/", "capture.py", "capture/", "core/extras.py", "study/", "cli/doctor.py")
+MAY_START_PROCESSES = ("system.py", "system/", "capture.py", "capture/", "core/extras.py", "study/", "testing/", "cli/doctor.py")
 STARTS_PROCESSES = {"subprocess", "multiprocessing", "pty"}
 
 

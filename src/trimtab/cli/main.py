@@ -113,7 +113,7 @@ def _explain(error: Exception) -> int:
     else:
         message, code = (
             f"internal error: {type(error).__name__}: {error}\n"
-            "  This is a fault of trimtab or of a plugin, not yours. The same command with --debug shows the traceback;\n"
+            "  A fault of trimtab or of a plugin, not yours. The same command with --debug shows the traceback;\n"
             "  please send it, with the output of `trimtab doctor`, to the issue tracker of the package it names.",
             1,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,7 +13,6 @@ from click.shell_completion import CompletionItem
 from trimtab.core import registry
 
 DEBUG = "TRIMTAB_DEBUG"
-F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Interrupted(Exception):
@@ -86,10 +85,10 @@ def positive(unit: str) -> click.FloatRange:
     return number
 
 
-def verb(name: str) -> Callable[[F], click.Command]:
+def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
     """A verb: `--json` and `--debug` come with it."""
 
-    def decorate(function: F) -> click.Command:
+    def decorate(function: Callable[..., Any]) -> click.Command:
         return click.command(name)(json_option(debug_option(function)))
 
     return decorate

@@ -22,11 +22,16 @@ def say(text: str) -> None:
 
 
 def emit(value: Any) -> None:
-    """JSON on standard output. Not-a-number and infinity become null."""
+    """JSON on standard output."""
+    sys.stdout.write(to_json(value))
+
+
+def to_json(value: Any) -> str:
+    """Not-a-number and infinity become null."""
     import msgspec
 
     encoded = msgspec.json.encode(value, enc_hook=_plain)
-    sys.stdout.write(msgspec.json.format(encoded, indent=2).decode() + "\n")
+    return msgspec.json.format(encoded, indent=2).decode() + "\n"
 
 
 def jsonable(value: Any) -> Any:
