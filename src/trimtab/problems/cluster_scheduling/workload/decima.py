@@ -70,7 +70,7 @@ def _read(path: Path) -> NDArray[Any]:
 def _decode(table: Any, column: str, meaning: dict[str, int]) -> Ints:
     coded = table.column(column).combine_chunks()
     values: Ints = np.array([meaning[text] for text in coded.dictionary.to_pylist()], np.int64)
-    return values[coded.indices.to_numpy()]
+    return np.asarray(values[coded.indices.to_numpy()], np.int64)
 
 
 def _jobs(rows: NDArray[Any]) -> Iterator[tuple[int, int, NDArray[Any]]]:

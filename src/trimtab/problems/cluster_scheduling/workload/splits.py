@@ -31,17 +31,15 @@ DEAL: Final[tuple[Split, ...]] = (_T, _E, _T, _V, _T, _E, _T, _T, _V, _E, _T)
 #: Percent of the jobs of the Alibaba trace, by the hash that makes their groups "a00" to "a99".
 TRACE: Final[Mapping[Split, range]] = {"train": range(60), "validation": range(60, 80), "test": range(80, 100)}
 
-_GROUPS: Final = {group: split for split, groups in QUERIES.items() for group in groups} | {
-    f"a{number:02d}": split for split, numbers in TRACE.items() for number in numbers
-}
-
 
 def split_of(profile: JobProfile) -> Split:
     """The one split that a profile of TPC-H or of the Alibaba trace belongs to."""
-    split = _GROUPS.get(profile.group)
-    if split is None:
-        raise InvalidInstance(f"job {profile.name!r}, field 'group': {profile.group!r} is in no split")
-    return split
+    group = profile.group
+    number = int(group[1:]) if group[:1] == "a" and group[1:].isdecimal() else -1
+    for split in SPLITS:
+        if group in QUERIES[split] or number in TRACE[split]:
+            return split
+    raise InvalidInstance(f"job {profile.name!r}, field 'group': {group!r} is in no split")
 
 
 def only(profiles: Sequence[JobProfile], split: Split) -> tuple[JobProfile, ...]:
