@@ -40,11 +40,11 @@ types: .venv/.dev  ## mypy --strict, and pyright
 	@$(BIN)/pyright
 
 docs: .venv/.dev  ## build the site into site/; every printed output in it is made by running its command
-	@$(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
 docs-serve: .venv/.dev
-	@$(BIN)/mkdocs serve
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 bench: .venv/.dev  ## every target beside its figure (ARGS=--quick for a short run)
 	@failed=; for script in benchmarks/[a-z]*.py; do \
