@@ -1,0 +1,444 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The event loop: Decima's simulator (hongzimao/decima-sim, env.py), event for event.
+
+Whenever executors are left without work, a *round* begins: the policy selects a
+stage and how many of the waiting executors it may have, again and again until
+all are promised; then those that are free leave, and the others follow when
+their tasks are done. An executor keeps its stage while that has tasks. A move
+to another job takes a while; who arrives too late takes the first thing to do.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from .cluster import (
+    admit,
+    commit,
+    drop_commit,
+    frontier_add,
+    frontier_remove,
+    plan,
+    pool_add,
+    pool_remove,
+    refresh,
+    set_level,
+    unbind_job,
+    unbind_stage,
+)
+from .compiled import compiled
+from .draws import lower, task_word, upper
+from .rules import EXTERNAL, decide
+from .state import END, EXECUTOR_ARRIVED, JOB_ARRIVED, NONE, TASK_DONE, State
+from .tables import Tables
+from .timeline import clear, replay, schedule
+
+#: Why `run` came back.
+DONE, DECIDE, STALLED, FULL, LOG_FULL = range(5)
+
+_FRESH: Final = 0  # places of the waves among a level's draws
+_FIRST: Final = 1
+_REST: Final = 2
+
+
+@compiled
+def begin(
+    state: State,
+    tables: Tables,
+    jobs: np.ndarray,
+    arrival_ms: np.ndarray,
+    num_executors: int,
+    moving_delay_ms: float,
+    horizon_ms: float,
+    seed: int,
+) -> None:
+    """An empty cluster, all executors waiting; jobs that arrive at 0 are there already."""
+    cluster = state.cluster[0]
+    cluster.time_ms, cluster.horizon_ms, cluster.moving_delay_ms = 0.0, horizon_ms, moving_delay_ms
+    cluster.busy_ms, cluster.moving_ms = 0.0, 0.0
+    cluster.key, cluster.order, cluster.events, cluster.decisions, cluster.num_logged = seed, 0, 0, 0, 0
+    cluster.num_executors, cluster.num_slots = num_executors, len(state.jobs)
+    cluster.num_active, cluster.num_candidates, cluster.num_selected = 0, 0, 0
+    cluster.num_free_slots = len(state.jobs) - 1
+    for i in range(cluster.num_free_slots):
+        state.free_slots[i] = cluster.num_free_slots - i
+    for c in range(len(state.commits)):
+        state.commits[c].next = c + 1
+        state.commits[c].count = 0
+    cluster.free_commit, cluster.commit_head, cluster.commit_tail = 0, END, END
+    state.done_ms[:] = np.nan
+    clear(state)
+    _gather(state, num_executors)
+    cluster.next_job = 0
+    while cluster.next_job < len(jobs) and arrival_ms[cluster.next_job] == 0:
+        admit(state, tables, cluster.next_job, jobs[cluster.next_job], 0.0)
+        cluster.next_job += 1
+
+
+@compiled
+def _gather(state: State, num_executors: int) -> None:
+    """Every executor in the pool of no job, and waiting for a decision."""
+    nobody = state.jobs[NONE]
+    nobody.pool_head, nobody.pool_tail, nobody.pool_size = END, END, 0
+    for e in range(num_executors):
+        executor = state.executors[e]
+        executor.job, executor.stage, executor.moving, executor.target = NONE, NONE, 0, NONE
+        pool_add(state, e, NONE)
+    _consult_pool(state, NONE)
+
+
+@compiled
+def run(
+    state: State,
+    tables: Tables,
+    jobs: np.ndarray,
+    arrival_ms: np.ndarray,
+    kind: int,
+    parameters: np.ndarray,
+) -> int:
+    """Go on until all jobs are done, or something outside is needed."""
+    cluster = state.cluster[0]
+    while True:
+        if cluster.num_source > 0:
+            if cluster.num_candidates == 0:
+                select(state, tables, NONE, cluster.num_source)
+            elif kind == EXTERNAL:
+                return DECIDE
+            else:
+                stage, limit = decide(state, tables, kind, parameters)
+                cluster.decisions += 1
+                select(state, tables, stage, limit)
+            continue
+        if 0 < len(state.log) <= cluster.num_logged:
+            return LOG_FULL
+        e = state.winners[1]
+        soonest = state.executors[e].time_ms
+        arrival = arrival_ms[cluster.next_job] if cluster.next_job < len(jobs) else np.inf
+        if min(arrival, soonest) > cluster.horizon_ms:
+            cluster.time_ms = cluster.horizon_ms
+            return DONE
+        if arrival <= soonest and arrival < np.inf:
+            if cluster.num_free_slots == 0:
+                return FULL
+            _job_arrives(state, tables, jobs[cluster.next_job], arrival)
+        elif soonest < np.inf:
+            cluster.time_ms = soonest
+            state.executors[e].time_ms = np.inf
+            if state.executors[e].moving == 1:
+                _executor_arrives(state, tables, e)
+            else:
+                _task_ends(state, tables, e)
+            if state.executors[e].time_ms == np.inf:
+                replay(state, e)
+        else:
+            return DONE if cluster.num_active == 0 else STALLED
+        cluster.events += 1
+
+
+@compiled
+def select(state: State, tables: Tables, target: int, limit: int) -> None:
+    """Promise up to `limit` waiting executors to a stage (NONE: all of them idle). Ends the round with the last one."""
+    cluster = state.cluster[0]
+    if target == NONE:
+        count = cluster.num_source
+        commit(state, cluster.source_stage, NONE, count, 0)
+    else:
+        stage = state.stages[target]
+        count = max(1, min(limit, stage.num_tasks - stage.planned, cluster.num_source))
+        foreign = 1 if stage.job != cluster.source_job else 0
+        commit(state, cluster.source_stage, target, count, foreign)
+        state.jobs[stage.job].incoming += foreign * count
+        stage.selected = 1
+        state.selected[cluster.num_selected] = target
+        cluster.num_selected += 1
+        plan(state, tables, target, count)
+        refresh(state, target)
+    cluster.num_source -= count
+    if cluster.num_source == 0:
+        for i in range(cluster.num_selected):
+            state.stages[state.selected[i]].selected = 0
+            refresh(state, state.selected[i])
+        cluster.num_selected = 0
+        _send_off(state, tables)
+
+
+@compiled
+def _send_off(state: State, tables: Tables) -> None:
+    """Free executors leave for where they were promised to."""
+    cluster = state.cluster[0]
+    source = cluster.source_stage
+    for i in range(cluster.num_ready):
+        head = cluster.commit_head if source == NONE else state.stages[source].commit_head
+        if head == END:
+            break
+        _fulfil(state, tables, state.ready[i], head)
+
+
+@compiled
+def _fulfil(state: State, tables: Tables, e: int, c: int) -> None:
+    """An executor follows a commitment of its source."""
+    executor, entry = state.executors[e], state.commits[c]
+    target, foreign = entry.target, entry.foreign
+    entry.count -= 1
+    if entry.count == 0:
+        drop_commit(state, c)
+    if executor.free == 1:
+        pool_remove(state, e)
+    if target == NONE:
+        _idle(state, tables, e)
+        return
+    stage = state.stages[target]
+    if stage.started == stage.num_tasks:
+        state.jobs[stage.job].incoming -= foreign
+        plan(state, tables, target, -1)
+        _take_anything(state, tables, e)
+    elif executor.job != stage.job:
+        _move(state, tables, e, target)
+    elif stage.runnable == 1:
+        _start(state, tables, e, target)
+    else:
+        plan(state, tables, target, -1)
+        pool_add(state, e, executor.job)
+
+
+@compiled
+def _idle(state: State, tables: Tables, e: int) -> None:
+    """Stay with the job while it has tasks left to start; else belong to no job."""
+    slot = state.executors[e].job
+    first = slot * state.max_stages
+    if slot != NONE:
+        for s in range(first, first + state.jobs[slot].num_stages):
+            if state.stages[s].started < state.stages[s].num_tasks:
+                pool_add(state, e, slot)
+                return
+    _release(state, tables, e)
+
+
+@compiled
+def _release(state: State, tables: Tables, e: int) -> None:
+    slot = state.executors[e].job
+    pool_add(state, e, NONE)
+    if slot != NONE:
+        set_level(state, tables, slot)
+
+
+@compiled
+def _take_anything(state: State, tables: Tables, e: int) -> None:
+    """The rule for who comes too late: a stage of the same job, else the first candidate, else stay free."""
+    cluster, slot = state.cluster[0], state.executors[e].job
+    if slot != NONE:
+        first = slot * state.max_stages
+        for i in range(first, first + state.jobs[slot].num_frontier):
+            s = state.frontier[i]
+            if state.stages[s].planned < state.stages[s].num_tasks:
+                plan(state, tables, s, 1)
+                _start(state, tables, e, s)
+                return
+    for i in range(cluster.num_active):
+        if state.jobs[state.active[i]].candidates > 0:
+            s = state.active[i] * state.max_stages
+            while state.stages[s].candidate == 0:
+                s += 1
+            plan(state, tables, s, 1)
+            state.jobs[state.active[i]].incoming += 1
+            _move(state, tables, e, s)
+            return
+    pool_add(state, e, slot)
+
+
+@compiled
+def _move(state: State, tables: Tables, e: int, target: int) -> None:
+    """Set off for a stage that counts on it; the way takes the moving delay."""
+    cluster, executor = state.cluster[0], state.executors[e]
+    slot = executor.job
+    unbind_job(state, e)
+    if slot != NONE:
+        set_level(state, tables, slot)
+    executor.moving, executor.target, executor.since_ms = 1, target, cluster.time_ms
+    schedule(state, e, cluster.time_ms + cluster.moving_delay_ms)
+
+
+@compiled
+def _start(state: State, tables: Tables, e: int, s: int) -> None:
+    """Run the next task of a stage that counts on it."""
+    cluster, executor, stage = state.cluster[0], state.executors[e], state.stages[s]
+    duration = _duration(state, tables, executor.stage, s)
+    if executor.stage != s:
+        unbind_stage(state, e)
+        executor.stage = s
+        stage.executors += 1
+    executor.task, executor.moving, executor.since_ms = stage.started, 0, cluster.time_ms
+    schedule(state, e, cluster.time_ms + duration)
+    stage.started += 1
+    state.jobs[stage.job].remaining_s -= stage.mean_ms * 1e-3
+    if stage.started == stage.num_tasks:
+        frontier_remove(state, s)
+
+
+@compiled
+def _duration(state: State, tables: Tables, last_stage: int, s: int) -> float:
+    """Of the stage's next task, ms (decima-sim, node.py: its interpolation is near the *wrong* end; so is ours)."""
+    stage = state.stages[s]
+    job = state.jobs[stage.job]
+    wave = _FRESH if last_stage == NONE else (_REST if last_stage == s else _FIRST)
+    word = task_word(stage.key, stage.started)
+    at = stage.first_draw + job.level + wave
+    if job.gap > 0 and upper(word, job.gap) >= job.into:
+        at += 3
+    draw = tables.draws[at]
+    return tables.durations[draw.start + lower(word, draw.count)] + draw.delay_ms
+
+
+@compiled
+def _consult_pool(state: State, slot: int) -> None:
+    """A round for a job's free executors."""
+    cluster, job = state.cluster[0], state.jobs[slot]
+    cluster.source_job, cluster.source_stage = slot, NONE
+    cluster.num_source = cluster.num_ready = job.pool_size
+    e = job.pool_head
+    for i in range(job.pool_size):
+        state.ready[i] = e
+        e = state.executors[e].next
+
+
+@compiled
+def _consult_one(state: State, e: int, num_source: int) -> None:
+    """A round for `num_source` executors of a stage, of which one can leave now."""
+    cluster, executor = state.cluster[0], state.executors[e]
+    cluster.source_job, cluster.source_stage = executor.job, executor.stage
+    cluster.num_source, cluster.num_ready = num_source, 1
+    state.ready[0] = e
+
+
+@compiled
+def _job_arrives(state: State, tables: Tables, profile: int, arrival_ms: float) -> None:
+    cluster = state.cluster[0]
+    cluster.time_ms = arrival_ms
+    index = cluster.next_job
+    admit(state, tables, index, profile, arrival_ms)
+    cluster.next_job += 1
+    _log(state, JOB_ARRIVED, arrival_ms, index, NONE, -1, -1)
+    if state.jobs[NONE].pool_size > 0:
+        _consult_pool(state, NONE)
+
+
+@compiled
+def _executor_arrives(state: State, tables: Tables, e: int) -> None:
+    cluster, executor = state.cluster[0], state.executors[e]
+    target = executor.target
+    executor.moving, executor.target = 0, NONE
+    cluster.moving_ms += cluster.time_ms - executor.since_ms
+    if target == NONE:
+        _log(state, EXECUTOR_ARRIVED, executor.since_ms, -1, NONE, -1, e)
+        _take_anything(state, tables, e)
+        return
+    stage = state.stages[target]
+    job = state.jobs[stage.job]
+    _log(state, EXECUTOR_ARRIVED, executor.since_ms, job.index, target, -1, e)
+    executor.job = stage.job
+    job.executors += 1
+    job.incoming -= 1
+    set_level(state, tables, stage.job)
+    if stage.started == stage.num_tasks:
+        plan(state, tables, target, -1)
+        _take_anything(state, tables, e)
+    elif stage.runnable == 1:
+        _start(state, tables, e, target)
+    else:
+        plan(state, tables, target, -1)
+        pool_add(state, e, stage.job)
+
+
+@compiled
+def _task_ends(state: State, tables: Tables, e: int) -> None:
+    cluster, executor = state.cluster[0], state.executors[e]
+    s = executor.stage
+    stage = state.stages[s]
+    slot = stage.job
+    job = state.jobs[slot]
+    cluster.busy_ms += cluster.time_ms - executor.since_ms
+    _log(state, TASK_DONE, executor.since_ms, job.index, s, executor.task, e)
+    stage.finished += 1
+    if stage.started < stage.num_tasks:
+        plan(state, tables, s, 1)
+        _start(state, tables, e, s)
+        return
+    opened = stage.finished == stage.num_tasks and _open_children(state, tables, s)
+    if opened:
+        if stage.commit_head != END:
+            _fulfil(state, tables, e, stage.commit_head)
+        else:
+            pool_add(state, e, slot)
+        _consult_pool(state, slot)
+    elif stage.commit_head != END:
+        _fulfil(state, tables, e, stage.commit_head)
+    else:
+        _consult_one(state, e, stage.executors)
+    if job.num_done == job.num_stages:
+        _job_ends(state, slot)
+
+
+@compiled
+def _open_children(state: State, tables: Tables, s: int) -> bool:
+    """A stage is finished: children without open parents become runnable. True if there are any."""
+    stage = state.stages[s]
+    state.jobs[stage.job].num_done += 1
+    opened = False
+    for edge in range(stage.first_child, stage.end_child):
+        child = stage.job * state.max_stages + tables.children[edge]
+        state.stages[child].open_parents -= 1
+        if state.stages[child].open_parents == 0:
+            frontier_add(state, child)
+            opened = True
+    return opened
+
+
+@compiled
+def _job_ends(state: State, slot: int) -> None:
+    """Its executors belong to no job; who was promised or moving to it has nowhere to go."""
+    cluster, job = state.cluster[0], state.jobs[slot]
+    state.done_ms[job.index] = cluster.time_ms
+    first, end = slot * state.max_stages, (slot + 1) * state.max_stages
+    for c in range(len(state.commits)):
+        if state.commits[c].count > 0 and first <= state.commits[c].target < end:
+            drop_commit(state, c)
+    e = job.pool_head
+    while e != END:
+        following = state.executors[e].next
+        pool_remove(state, e)
+        pool_add(state, e, NONE)
+        e = following
+    for e in range(cluster.num_executors):
+        if state.executors[e].job == slot:
+            unbind_job(state, e)
+        if first <= state.executors[e].target < end:
+            state.executors[e].target = NONE
+    if cluster.source_job == slot:
+        cluster.source_job, cluster.source_stage = NONE, NONE
+    _vacate(state, slot)
+
+
+@compiled
+def _vacate(state: State, slot: int) -> None:
+    cluster = state.cluster[0]
+    at = 0
+    while state.active[at] != slot:
+        at += 1
+    cluster.num_active -= 1
+    for i in range(at, cluster.num_active):
+        state.active[i] = state.active[i + 1]
+    state.free_slots[cluster.num_free_slots] = slot
+    cluster.num_free_slots += 1
+
+
+@compiled
+def _log(state: State, kind: int, since_ms: float, job: int, s: int, task: int, executor: int) -> None:
+    if len(state.log) > 0:
+        cluster = state.cluster[0]
+        row = state.log[cluster.num_logged]
+        row.time_ms, row.since_ms, row.kind = cluster.time_ms, since_ms, kind
+        row.job, row.task, row.executor = job, task, executor
+        row.stage = s - state.stages[s].job * state.max_stages if s != NONE else -1
+        cluster.num_logged += 1

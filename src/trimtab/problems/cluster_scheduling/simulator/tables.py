@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Profiles as flat arrays that compiled code reads. Every fallback of the duration draw is settled here, once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problem import FIRST, FRESH, REST, WAVES, Floats, Ints, JobProfile
+
+PROFILE: Final = np.dtype(
+    [
+        ("first_stage", np.int32),
+        ("num_stages", np.int32),
+        ("first_level", np.int32),
+        ("num_levels", np.int32),
+        ("work_s", np.float64),  # executor-seconds at mean durations
+        ("path_s", np.float64),  # of the critical path, in work
+    ],
+    align=True,
+)
+STAGE: Final = np.dtype(
+    [
+        ("num_tasks", np.int32),
+        ("num_parents", np.int32),
+        ("first_child", np.int32),
+        ("end_child", np.int32),
+        ("first_draw", np.int32),
+        ("mean_ms", np.float64),
+        ("path_s", np.float64),  # work of the stage and of the heaviest path below it
+    ],
+    align=True,
+)
+DRAW: Final = np.dtype([("start", np.int32), ("count", np.int32), ("delay_ms", np.float64)], align=True)
+
+
+class Tables(NamedTuple):
+    """A set of profiles."""
+
+    profiles: NDArray[np.void]  # (profiles,) PROFILE
+    stages: NDArray[np.void]  # (all stages,) STAGE
+    children: NDArray[np.int32]  # stage numbers within the job, ascending for each parent
+    levels: NDArray[np.int32]  # (all levels,)
+    draws: NDArray[np.void]  # (all stages x their levels x waves,) DRAW: where to draw a duration from
+    durations: Floats  # (all samples,) ms
+    max_stages: int  # of a job
+
+
+@lru_cache(maxsize=16)
+def pack(profiles: tuple[JobProfile, ...], warmup_delay_ms: float) -> Tables:
+    """Flatten profiles. Cached: packing a set again costs nothing."""
+    head = np.zeros(len(profiles), PROFILE)
+    stages, children, draws = [], [], []
+    first = np.cumsum([0] + [p.num_stages for p in profiles])
+    level = np.cumsum([0] + [len(p.levels) for p in profiles])
+    sample = np.cumsum([0] + [len(p.durations) for p in profiles])
+    draw = np.cumsum([0] + [p.num_stages * len(p.levels) * len(WAVES) for p in profiles])
+    edge = 0
+    for i, profile in enumerate(profiles):
+        rows, below = _stages(profile, edge, draw[i])
+        head[i] = (first[i], len(rows), level[i], len(profile.levels), profile.work_s, rows["path_s"].max())
+        stages.append(rows)
+        children.append(below)
+        draws.append(_draws(profile, sample[i], warmup_delay_ms))
+        edge += len(below)
+    return Tables(
+        profiles=head,
+        stages=np.concatenate(stages),
+        children=np.concatenate(children).astype(np.int32),
+        levels=np.concatenate([p.levels for p in profiles]).astype(np.int32),
+        draws=np.concatenate(draws),
+        durations=np.concatenate([p.durations for p in profiles]).astype(np.float64),
+        max_stages=int(head["num_stages"].max()),
+    )
+
+
+def _stages(profile: JobProfile, first_edge: int, first_draw: int) -> tuple[NDArray[np.void], Ints]:
+    edges = np.unique(profile.edges, axis=0)  # by parent, then child
+    rows = np.zeros(profile.num_stages, STAGE)
+    rows["num_tasks"] = profile.num_tasks
+    rows["num_parents"] = np.bincount(edges[:, 1], minlength=len(rows))
+    rows["first_child"] = first_edge + np.searchsorted(edges[:, 0], np.arange(len(rows)))
+    rows["end_child"] = first_edge + np.searchsorted(edges[:, 0], np.arange(len(rows)), side="right")
+    rows["first_draw"] = first_draw + np.arange(len(rows)) * len(profile.levels) * len(WAVES)
+    rows["mean_ms"] = profile.mean_duration_ms
+    rows["path_s"] = critical_path_s(profile)
+    return rows, edges[:, 1]
+
+
+def critical_path_s(profile: JobProfile) -> Floats:
+    """Work on the heaviest path from each stage to the end of its job (Decima, section 5.3).  (stages,)"""
+    path = profile.num_tasks * profile.mean_duration_ms / 1000
+    for stage in profile.topological_order[::-1]:
+        below = profile.edges[profile.edges[:, 0] == stage, 1]
+        if len(below):
+            path[stage] += path[below].max()
+    return path
+
+
+def _draws(profile: JobProfile, first_sample: int, warmup_delay_ms: float) -> NDArray[np.void]:
+    """What a task draws from, for each stage, level and wave (decima-sim, node.py)."""
+    start, count = profile.offsets[..., 0], np.diff(profile.offsets, axis=-1)[..., 0]  # (stages, levels, waves)
+    rows = np.zeros(count.shape, DRAW)
+    rows["start"], rows["count"] = first_sample + start, count
+    # fresh: else a first wave, later by the warm-up. first: else a fresh one. rest: else a first one
+    late = rows[..., FIRST].copy()
+    late["delay_ms"] = warmup_delay_ms
+    measured_fresh = rows[..., FRESH].copy()
+    rows[..., FRESH] = np.where(count[..., FRESH] > 0, rows[..., FRESH], late)
+    rows[..., FIRST] = np.where(count[..., FIRST] > 0, rows[..., FIRST], measured_fresh)
+    rows[..., REST] = np.where(count[..., REST] > 0, rows[..., REST], rows[..., FIRST])
+    # a level at which the stage never ran: the largest at which it did
+    ran = (count > 0).any(axis=-1)  # (stages, levels)
+    largest = ran.shape[1] - 1 - np.argmax(ran[:, ::-1], axis=1)
+    missing = ~ran
+    rows[missing] = rows[np.arange(len(rows)), largest][np.nonzero(missing)[0]]
+    return rows.reshape(-1)
