@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The charts of one comparison: forest, instance by instance, cost, anytime."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..results import Comparison, Row
+from .anytime import Curve
+from .figure import BETTER, INK, LINE, MUTED, PAPER, SERIES, WORSE, axes, canvas, inline
+from .markup import Html, clean
+from .scale import RatioScale
+from .words import duration, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+COLOURS = {"better": BETTER, "worse": WORSE}
+MARKERS = {"better": "o", "worse": "D", "not separated": "o", "too few instances": "o"}
+WIDTH = 420
+DASHES = ("-", (0, (5, 2)), (0, (1.5, 2)), (0, (7, 2, 1.5, 2)), (0, (3, 1)), (0, (1, 3)))
+
+
+def paired_ratios(comparison: Comparison, solver: str) -> dict[str, float]:
+    """Instance -> solver / reference, where both have a positive value."""
+    reference = comparison.table.get(comparison.reference, {})
+    values = comparison.table.get(solver, {})
+    return {
+        name: values[name] / reference[name]
+        for name in comparison.instances
+        if values.get(name, 0) > 0 and reference.get(name, 0) > 0
+    }
+
+
+def forest(comparison: Comparison, *, name: str) -> Html:
+    """Geometric-mean ratio and interval of each solver, every instance faintly behind it."""
+    rows = [row for row in comparison.rows if math.isfinite(row.ratio)]
+    clouds = {row.solver: list(paired_ratios(comparison, row.solver).values()) for row in rows}
+    scale = RatioScale.over([r for cloud in clouds.values() for r in cloud])
+    with canvas(WIDTH, 22 * len(rows) + 52) as figure:
+        chart = axes(figure, left=138, right=14, top=4, bottom=48)
+        _ratio_axis(chart, scale, across=True)
+        for y, row in enumerate(rows):
+            if row.verdict != "reference":
+                _dots(chart, [math.log(r) for r in clouds[row.solver]], [y] * len(clouds[row.solver]))
+            _interval(chart, y, row)
+        chart.set(ylim=(len(rows) - 0.4, -0.6), yticks=range(len(rows)))
+        chart.set_yticklabels([shorten(clean(row.solver), 22) for row in rows], color=INK)
+        chart.set_xlabel(f"{shorten(clean(comparison.metric.name), 20)}, ratio to {shorten(clean(comparison.reference), 20)}")
+        return inline(figure, name=name, title=f"Forest plot: ratio to {comparison.reference} with 95 % interval")
+
+
+def _interval(chart: Axes, y: int, row: Row) -> None:
+    colour = COLOURS.get(row.verdict, INK)
+    low, middle, high = (math.log(v) if v > 0 else math.nan for v in (row.low, row.ratio, row.high))
+    chart.plot([low, high], [y, y], color=colour, linewidth=2)
+    face = PAPER if row.verdict not in COLOURS else colour
+    if row.verdict == "reference":
+        chart.plot([0, 0], [y - 0.3, y + 0.3], color=INK, linewidth=2)
+    else:
+        chart.plot([middle], [y], MARKERS[row.verdict], color=colour, markerfacecolor=face, markersize=6.5)
+
+
+def _dots(chart: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+    """Points as one path of zero-length strokes: a tenth of the size of as many markers."""
+    left, right = chart.get_xlim()
+    gaps = np.full(len(x), np.nan)
+    across = np.clip(np.asarray(x, float), left, right)
+    chart.plot(
+        np.stack([across, across, gaps], 1).ravel(),
+        np.stack([y, y, gaps], 1).ravel(),
+        color=MUTED,
+        alpha=0.4,
+        linewidth=2.6,
+    )
+
+
+def _ratio_axis(chart: Axes, scale: RatioScale, *, across: bool) -> None:
+    ticks = scale.ticks(5)
+    limits, marks = (math.log(scale.low), math.log(scale.high)), [math.log(t) for t in ticks]
+    labels = [f"{t:g}" for t in ticks]
+    if across:
+        chart.set_xlim(limits)
+        chart.set_xticks(marks, labels)
+        chart.axvline(0, color=MUTED, linewidth=1)
+    else:
+        chart.set_ylim(limits)
+        chart.set_yticks(marks, labels)
+        chart.axhline(0, color=MUTED, linewidth=1)
+    chart.grid(axis="x" if across else "y", linewidth=0.6)
+
+
+def instance_panel(comparison: Comparison, row: Row, scale: RatioScale, *, name: str) -> Html:
+    """One solver: its ratio on each instance, sorted, as strokes from 1."""
+    ratios = np.array(sorted(paired_ratios(comparison, row.solver).values()))
+    minimize = comparison.metric.goal == "minimize"
+    with canvas(210, 118) as figure:
+        chart = axes(figure, left=34, right=4, top=6, bottom=6)
+        _ratio_axis(chart, scale, across=False)
+        chart.set(xlim=(-1, len(ratios)), xticks=[])
+        chart.spines["bottom"].set_visible(False)
+        for colour, chosen in ((BETTER, ratios < 1), (WORSE, ratios > 1)) if minimize else (
+            (WORSE, ratios < 1),
+            (BETTER, ratios > 1),
+        ):
+            _strokes(chart, np.flatnonzero(chosen), np.log(ratios[chosen]), colour, len(ratios))
+        return inline(figure, name=name, title=f"{row.solver} on each instance, sorted by its ratio to {comparison.reference}")
+
+
+def _strokes(chart: Axes, x: NDArray[np.intp], y: NDArray[np.float64], colour: str, many: int) -> None:
+    if not len(x):
+        return
+    low, high = chart.get_ylim()
+    gaps, zeros = np.full(len(x), np.nan), np.zeros(len(x))
+    points = np.stack([zeros, np.clip(y, low, high), gaps], 1).ravel()
+    style = {"linewidth": max(0.7, min(5.0, 120 / many)), "solid_capstyle": "butt"}
+    chart.plot(np.repeat(x, 3), points, color=colour, **style)
+
+
+def cost(rows: Sequence[Row], costs: Mapping[str, float], *, label: str, name: str, in_seconds: bool) -> Html:
+    """What a solver costs (log scale; nothing at the left edge) against the quality it reaches."""
+    shown = sorted((row for row in rows if math.isfinite(row.ratio)), key=lambda row: row.ratio)
+    scale = RatioScale.over(row.ratio for row in shown)
+    x = _log_costs([costs[row.solver] for row in shown])
+    with canvas(WIDTH, max(210, 15 * len(shown) + 64)) as figure:
+        chart = axes(figure, left=42, right=150, top=8, bottom=46)
+        _ratio_axis(chart, scale, across=False)
+        chart.set_xlim(min(x) - 0.25, max(x) + 0.25)
+        _cost_ticks(chart, x, [costs[row.solver] for row in shown], in_seconds)
+        heights = [math.log(row.ratio) for row in shown]
+        for row, across, up in zip(shown, x, heights, strict=True):
+            colour = COLOURS.get(row.verdict, INK)
+            face = colour if row.verdict in COLOURS else PAPER
+            chart.plot([across], [up], MARKERS.get(row.verdict, "s"), color=colour, markerfacecolor=face, markersize=6.5)
+        _margin_labels(chart, x, heights, [row.solver for row in shown])
+        chart.set_xlabel(label)
+        return inline(figure, name=name, title=f"{label} against quality")
+
+
+def _log_costs(values: Sequence[float]) -> list[float]:
+    """Decades; zero goes one decade to the left of the smallest."""
+    positive = [math.log10(v) for v in values if v > 0]
+    nothing = math.floor(min(positive, default=0.0)) - 1.0
+    return [math.log10(v) if v > 0 else nothing for v in values]
+
+
+def _cost_ticks(chart: Axes, x: Sequence[float], values: Sequence[float], in_seconds: bool) -> None:
+    positive = [a for a, v in zip(x, values, strict=True) if v > 0]
+    first, last = math.floor(min(positive, default=0.0)), math.ceil(max(positive, default=0.0))
+    step = max(1, math.ceil((last - first) / 4))
+    left, right = chart.get_xlim()
+    decades = [k for k in range(first, last + 1, step) if left <= k <= right]
+    marks = {float(k): duration(10.0**k) if in_seconds else f"{10.0**k:g}" for k in decades}
+    if any(v == 0 for v in values):
+        marks[min(x)] = "none"
+    chart.set_xticks(list(marks), list(marks.values()))
+
+
+def _margin_labels(chart: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> None:
+    """Names in the right margin, in the order of height, with a hairline to each point."""
+    low, high = chart.get_ylim()
+    order = np.argsort(y, kind="stable")
+    places = _spread([float(y[k]) for k in order], low, high)
+    for k, place in zip(order, places, strict=True):
+        fraction = (place - low) / (high - low)
+        chart.annotate(
+            shorten(clean(labels[k]), 20),
+            (x[k], y[k]),
+            xytext=(1.06, fraction),
+            textcoords="axes fraction",
+            va="center_baseline",
+            fontsize=10.5,
+            arrowprops={"arrowstyle": "-", "color": LINE, "linewidth": 0.8, "shrinkA": 2, "shrinkB": 4},
+        )
+
+
+def _spread(heights: Sequence[float], low: float, high: float) -> list[float]:
+    """Move ascending heights apart until labels fit, staying as near as may be."""
+    gap = (high - low) / max(len(heights), 12)
+    placed: list[float] = []
+    for height in heights:
+        placed.append(max(height, placed[-1] + gap) if placed else max(height, low + gap / 2))
+    ceiling = high - gap / 2
+    for k in range(len(placed) - 1, -1, -1):
+        placed[k] = min(placed[k], ceiling)
+        ceiling = placed[k] - gap
+    return placed
+
+
+def anytime(curves: Sequence[Curve], *, reference: str, name: str) -> Html:
+    """Best value so far against evaluations spent, as a ratio to what the reference ends with."""
+    scale = RatioScale.over(v for curve in curves for v in curve.ratios)
+    with canvas(WIDTH, max(230, 15 * len(curves) + 64)) as figure:
+        chart = axes(figure, left=42, right=150, top=8, bottom=46)
+        _ratio_axis(chart, scale, across=False)
+        chart.set_xscale("log")
+        most = max(curve.evaluations[-1] for curve in curves)
+        chart.set_xlim(min(curve.evaluations[0] for curve in curves) * 0.95, most * 1.05)
+        for k, curve in enumerate(curves):
+            colour, dash = SERIES[k % len(SERIES)], DASHES[k % len(DASHES)]
+            chart.plot(curve.evaluations, np.log(curve.ratios), color=colour, linestyle=dash, drawstyle="steps-post", linewidth=1.8)
+        ticks = [10**k for k in range(0, math.floor(math.log10(most)) + 1)]
+        chart.set_xticks(ticks, [f"{t:,}" for t in ticks])
+        chart.minorticks_off()
+        _margin_labels(
+            chart, [c.evaluations[-1] for c in curves], [math.log(c.ratios[-1]) for c in curves], [c.solver for c in curves]
+        )
+        chart.set_xlabel("evaluations spent")
+        return inline(figure, name=name, title=f"Best so far against evaluations, ratio to the final value of {reference}")
