@@ -27,9 +27,13 @@ class Solver(Protocol[I, D]):
 
     One that searches spends ``task.evaluate`` and must return its best decision
     when that raises `BudgetSpent`; it has the attribute ``track = "search"``.
-    Any other is a policy: it never evaluates. Optional attributes: ``config``
-    (JSON-able; part of the cell's key) and ``trained_on`` (keys of the instances
-    it learnt from; a study refuses to test it there).
+    Any other is a policy: it never evaluates, and is refused when it tries. One
+    solver solves many tasks, in any order: `solve` leaves it as it was.
+
+    Optional attributes: ``config`` (plain values) and ``weights`` (arrays by name,
+    or the path of their file), both part of the cell's key; ``trained_on``
+    (the `fingerprint` of every instance that it learnt from; a study refuses to
+    judge it there); ``fit_s`` (CPU seconds of its training).
     """
 
     def solve(self, task: Task[I, D]) -> D: ...
