@@ -4,6 +4,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,15 @@ def test_what_is_saved_is_loaded(tmp_path_factory, shapes, scale):
     profiles = [chain(s, n, f"job{i}-é", scale=scale) for i, (s, n) in enumerate(shapes)]
     save_profiles(path, profiles, {})
     assert all(same(a, b) for a, b in zip(load_profiles(path), profiles, strict=True))
+
+
+def test_a_measured_mean_is_kept(tmp_path: Path):
+    profiles = [chain(2, 1, "a"), replace(chain(3, 1, "b"), measured_mean_ms=np.array([1.5, 2.5, 3.5]))]
+    save_profiles(tmp_path / "p.npz", profiles, {})
+    a, b = load_profiles(tmp_path / "p.npz")
+    assert a.measured_mean_ms is None
+    assert b.measured_mean_ms is not None
+    assert b.measured_mean_ms.tolist() == [1.5, 2.5, 3.5]
 
 
 def test_whole_milliseconds_are_stored_narrow(tmp_path: Path):
@@ -107,6 +117,7 @@ def stored(tmp_path: Path, **changes) -> Path:
         ({"levels": np.array([1.0, 1.0])}, ["'levels'", "type"]),
         ({"group": np.array(["a"])}, ["'group'"]),
         ({"name": np.array([1, 2])}, ["'name'"]),
+        ({"measured_mean_ms": np.ones(1), "measured_mean_ms_count": np.array([1, 0])}, ["'a'", "measured_mean_ms"]),
     ],
 )
 def test_a_damaged_field_is_named(tmp_path: Path, changes, words):

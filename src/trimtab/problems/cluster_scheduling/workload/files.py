@@ -10,6 +10,7 @@ each job in ``<name>_count``::
     levels                            (all levels,)
     offsets                           (all stages x levels, 3, 2), counted in stages x levels
     durations                         (all samples,) ms; uint32 when every one is a whole number, else float64
+    measured_mean_ms                  (stages of those jobs that have it,)
 
 Reading trusts nothing: sizes are checked before anything is allocated.
 """
@@ -36,7 +37,8 @@ from ..problem import JobProfile
 FORMAT = 1
 MAX_BYTES = 1 << 31  # unpacked; Decima's whole data set is 8 MB
 
-_COUNTED = ("num_tasks", "edges", "levels", "offsets", "durations")
+_COUNTED = ("num_tasks", "edges", "levels", "offsets", "durations", "measured_mean_ms")
+_FLOATS = ("durations", "measured_mean_ms")
 _TRAILING: Mapping[str, tuple[int, ...]] = {"edges": (2,), "offsets": (3, 2)}
 _DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError)
 
@@ -117,11 +119,16 @@ def _pack(profiles: Sequence[JobProfile]) -> dict[str, NDArray[Any]]:
         "group": np.array([p.group for p in profiles]),
     }
     for field in _COUNTED:
-        parts = [getattr(p, field).reshape(-1, *_TRAILING.get(field, ())) for p in profiles]
+        parts = [_column(p, field) for p in profiles]
         arrays[field] = np.concatenate(parts)
         arrays[f"{field}_count"] = np.array([len(part) for part in parts])
     arrays["durations"] = _narrow(arrays["durations"])
     return arrays
+
+
+def _column(profile: JobProfile, field: str) -> NDArray[Any]:
+    values = getattr(profile, field)
+    return np.zeros(0) if values is None else np.asarray(values).reshape(-1, *_TRAILING.get(field, ()))
 
 
 def _narrow(durations: NDArray[np.float64]) -> NDArray[Any]:
@@ -166,7 +173,7 @@ def _texts(arrays: Mapping[str, NDArray[Any]], field: str) -> list[str]:
 def _split(arrays: Mapping[str, NDArray[Any]], field: str, names: Sequence[str]) -> list[NDArray[Any]]:
     """A field's concatenated array, cut into one part for each job."""
     values, counts = arrays[field], arrays[f"{field}_count"]
-    if values.dtype.kind not in ("iuf" if field == "durations" else "iu"):
+    if values.dtype.kind not in ("iuf" if field in _FLOATS else "iu"):
         raise InvalidInstance(f"field {field!r} has the type {values.dtype}")
     if values.shape[1:] != _TRAILING.get(field, ()) or values.ndim == 0:
         raise InvalidInstance(f"field {field!r} has the shape {values.shape}")
@@ -196,6 +203,7 @@ def _profile(name: str, group: str, fields: dict[str, NDArray[Any]]) -> JobProfi
         levels=fields["levels"].astype(np.int64),
         durations=fields["durations"].astype(np.float64),
         offsets=fields["offsets"].astype(np.int64).reshape(stages, levels, 3, 2),
+        measured_mean_ms=fields["measured_mean_ms"].astype(np.float64) if len(fields["measured_mean_ms"]) else None,
     )
 
 
