@@ -68,7 +68,13 @@ class Lazy:
 
     def __call__(self, **arguments: Any) -> Any:
         module, _, name = self.target.partition(":")
-        return getattr(importlib.import_module(module), name)(**{**self.fixed, **arguments})
+        try:
+            home = importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if not self.extra:
+                raise
+            raise MissingExtra(f"{name} needs {error.name}.  pip install 'trimtab[{self.extra}]'") from error
+        return getattr(home, name)(**{**self.fixed, **arguments})
 
 
 def lazy(target: str, /, *, extra: str = "", **fixed: Any) -> Lazy:

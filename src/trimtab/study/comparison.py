@@ -27,7 +27,7 @@ def compare(results: Results, metric: str = "", *, reference: str = "", track: T
     """See `Results.compare`."""
     judged = _metric(results, metric)
     runs = _by_solver(results)
-    tracks = {solver: cells[0].track for solver, cells in runs.items()}
+    tracks: dict[str, Track] = {solver: cells[0].track for solver, cells in runs.items()}
     reference, track = _reference(results, reference, track, tracks)
     runs = {solver: cells for solver, cells in runs.items() if tracks[solver] == track}
     table = {solver: _seed_averages(cells, judged.name) for solver, cells in runs.items()}
@@ -41,7 +41,7 @@ def compare(results: Results, metric: str = "", *, reference: str = "", track: T
 
 def order(results: Results) -> tuple[str, ...]:
     """See `Results.solvers`: the reference's track first, best first in each."""
-    tracks = {run.solver: run.track for run in results.runs if run.status != "unavailable"}
+    tracks: dict[str, Track] = {run.solver: run.track for run in results.runs if run.status != "unavailable"}
     first = tracks.get(results.reference, "policy")
     present = sorted(set(tracks.values()), key=lambda track: track != first)
     return tuple(row.solver for track in present for row in compare(results, track=track).rows)
