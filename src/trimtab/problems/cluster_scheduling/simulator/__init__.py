@@ -9,12 +9,10 @@ some seconds; the result is kept on disk.
 
 from __future__ import annotations
 
-from trimtab.core.extras import need
-
-need("numba", extra="fast", purpose="the compiled cluster simulator")
-
-from .observation import Observation  # noqa: E402
-from .policy import (  # noqa: E402
+from .backend import Simulator
+from .many import PackedStreams, pack_streams, simulate_many
+from .observation import Observation
+from .policy import (
     Action,
     CompiledPolicy,
     Decision,
@@ -27,21 +25,25 @@ from .policy import (  # noqa: E402
     srpt,
     weighted_fair,
 )
-from .simulation import Run, Simulation, simulate  # noqa: E402
+from .simulation import Run, Simulation, simulate
 
 __all__ = [
     "Action",
     "CompiledPolicy",
     "Decision",
     "Observation",
+    "PackedStreams",
     "Policy",
     "Run",
     "Simulation",
+    "Simulator",
     "fair",
     "fifo",
+    "pack_streams",
     "random",
     "releasing_fair",
     "simulate",
+    "simulate_many",
     "sjf_cp",
     "srpt",
     "weighted_fair",

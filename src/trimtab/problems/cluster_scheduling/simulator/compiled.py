@@ -13,30 +13,33 @@ import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-import numba
+from trimtab.core.extras import need
 
 F = TypeVar("F", bound=Callable[..., object])
 
+#: Untyped: numba's decorators would hide what they decorate from type checkers.
+_numba: Final[Any] = need("numba", extra="fast", purpose="the compiled cluster simulator")
 _HERE: Final = Path(__file__).parent
 
 
 def compiled(function: F) -> F:
     """Compile for the types that it is called with; runs without the GIL."""
-    kept = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(_CACHE)
+    kept = _numba.config.CACHE_DIR
+    _numba.config.CACHE_DIR = str(_CACHE)
     try:
-        return numba.njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]
+        dispatcher: F = _numba.njit(cache=True, nogil=True)(function)
     finally:
-        numba.config.CACHE_DIR = kept
+        _numba.config.CACHE_DIR = kept
+    return dispatcher
 
 
 def _cache_folder() -> Path:
     digest = hashlib.blake2b(digest_size=8)
     for source in sorted(_HERE.glob("*.py")):
         digest.update(source.read_bytes())
-    chosen = numba.config.CACHE_DIR
+    chosen = _numba.config.CACHE_DIR
     if not chosen and os.access(_HERE, os.W_OK):
         chosen = _HERE / "__pycache__"
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

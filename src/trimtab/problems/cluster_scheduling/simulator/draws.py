@@ -55,10 +55,10 @@ def task_word(key: np.uint64, task: int) -> np.uint64:
 @compiled
 def upper(word: np.uint64, n: int) -> int:
     """A number in [0, n) from the word's upper half."""
-    return np.int64(((word >> _S32) * np.uint64(n)) >> _S32)
+    return int(((word >> _S32) * np.uint64(n)) >> _S32)
 
 
 @compiled
 def lower(word: np.uint64, n: int) -> int:
     """A number in [0, n) from the word's lower half."""
-    return np.int64(((word & _LOW) * np.uint64(n)) >> _S32)
+    return int(((word & _LOW) * np.uint64(n)) >> _S32)

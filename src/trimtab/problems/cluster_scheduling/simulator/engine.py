@@ -14,6 +14,7 @@ from typing import Final
 
 import numpy as np
 
+from ..problem import Floats, Ints
 from .cluster import (
     admit,
     commit,
@@ -47,8 +48,8 @@ _REST: Final = 2
 def begin(
     state: State,
     tables: Tables,
-    jobs: np.ndarray,
-    arrival_ms: np.ndarray,
+    jobs: Ints,
+    arrival_ms: Floats,
     num_executors: int,
     moving_delay_ms: float,
     horizon_ms: float,
@@ -93,10 +94,10 @@ def _gather(state: State, num_executors: int) -> None:
 def run(
     state: State,
     tables: Tables,
-    jobs: np.ndarray,
-    arrival_ms: np.ndarray,
+    jobs: Ints,
+    arrival_ms: Floats,
     kind: int,
-    parameters: np.ndarray,
+    parameters: Floats,
 ) -> int:
     """Go on until all jobs are done, or something outside is needed."""
     cluster = state.cluster[0]
@@ -288,7 +289,7 @@ def _duration(state: State, tables: Tables, last_stage: int, s: int) -> float:
     if job.gap > 0 and upper(word, job.gap) >= job.into:
         at += 3
     draw = tables.draws[at]
-    return tables.durations[draw.start + lower(word, draw.count)] + draw.delay_ms
+    return float(tables.durations[draw.start + lower(word, draw.count)] + draw.delay_ms)
 
 
 @compiled

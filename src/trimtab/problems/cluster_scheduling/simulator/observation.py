@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import JobStream
-from .state import NONE, State
+from .state import State
+from .tables import Records
 
 JOB_VIEW: Final = np.dtype(
     [
@@ -47,8 +48,8 @@ class Observation:
 
     time_ms: float
     stream: JobStream
-    jobs: NDArray[np.void]  # (active jobs,) JOB_VIEW
-    stages: NDArray[np.void]  # (their stages,) STAGE_VIEW
+    jobs: Records  # (active jobs,) JOB_VIEW
+    stages: Records  # (their stages,) STAGE_VIEW
     candidates: NDArray[np.int64]  # rows of `stages` that may be selected; never empty
     source_job: int  # row in `jobs` of the job that the waiting executors belong to; -1: none
     num_source: int  # executors that wait for a decision
@@ -69,7 +70,7 @@ def observe(state: State, stream: JobStream) -> tuple[Observation, NDArray[np.in
     seen_jobs = _copy(jobs, JOB_VIEW)
     seen_jobs["free"] = jobs["pool_size"]
     candidates = np.flatnonzero(seen_stages["candidate"])
-    source = np.flatnonzero(slots == cluster["source_job"]) if cluster["source_job"] != NONE else ()
+    source = np.flatnonzero(slots == cluster["source_job"])  # none where it is NONE
     observation = Observation(
         time_ms=float(cluster["time_ms"]),
         stream=stream,
@@ -82,7 +83,7 @@ def observe(state: State, stream: JobStream) -> tuple[Observation, NDArray[np.in
     return observation, places[candidates]
 
 
-def _copy(records: NDArray[np.void], view: np.dtype[np.void]) -> NDArray[np.void]:
+def _copy(records: Records, view: np.dtype[Any]) -> Records:
     seen = np.zeros(len(records), view)
     for name in view.names or ():
         if name in (records.dtype.names or ()):

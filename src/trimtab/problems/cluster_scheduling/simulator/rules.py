@@ -19,6 +19,7 @@ from typing import Final
 
 import numpy as np
 
+from ..problem import Floats
 from .compiled import compiled
 from .draws import mix, upper
 from .state import NONE, State
@@ -31,7 +32,7 @@ _NOBODY: Final = -1
 
 
 @compiled
-def decide(state: State, tables: Tables, kind: int, parameters: np.ndarray) -> tuple[int, int]:
+def decide(state: State, tables: Tables, kind: int, parameters: Floats) -> tuple[int, int]:
     """(stage, limit) of the rule of that kind."""
     if kind == SRPT:
         return srpt(state, parameters[0], parameters[1])
@@ -111,7 +112,7 @@ def weighted_fair(state: State, alpha: float) -> tuple[int, int]:
     for i in range(cluster.num_active):
         job = state.jobs[state.active[i]]
         if job.candidates > 0:
-            cap = np.int64(np.ceil(cluster.num_executors * job.weight / total))
+            cap = int(np.ceil(cluster.num_executors * job.weight / total))
             held = job.executors + job.incoming
             if held < cap:
                 return first_stage(state, state.active[i]), min(cap - held, cluster.num_source)
@@ -177,7 +178,7 @@ def concave_cap(remaining_s: float, scale: float, power: float) -> int:
         cap = scale * remaining_s
     else:
         cap = scale * max(remaining_s, 0.0) ** power
-    return max(np.int64(1), np.int64(np.ceil(cap)))
+    return max(1, int(np.ceil(cap)))
 
 
 @compiled
@@ -185,7 +186,7 @@ def others_held(state: State, slot: int) -> int:
     """Executors that a job has or is promised, without those that wait for this decision."""
     cluster, job = state.cluster[0], state.jobs[slot]
     waiting = cluster.num_source if slot == cluster.source_job else 0
-    return np.int64(job.executors + job.incoming - waiting)
+    return int(job.executors + job.incoming - waiting)
 
 
 @compiled
@@ -204,7 +205,7 @@ def sum_weights(state: State, alpha: float) -> float:
 
 @compiled
 def share(state: State, slot: int, total: float) -> int:
-    return np.int64(np.ceil(state.cluster[0].num_executors * state.jobs[slot].weight / total))
+    return int(np.ceil(state.cluster[0].num_executors * state.jobs[slot].weight / total))
 
 
 @compiled
@@ -225,11 +226,11 @@ def first_stage(state: State, slot: int) -> int:
     first = slot * state.max_stages
     for i in range(first, first + state.jobs[slot].num_frontier):
         if state.stages[state.frontier[i]].candidate == 1:
-            return np.int64(state.frontier[i])
+            return int(state.frontier[i])
     s = first
     while state.stages[s].candidate == 0:
         s += 1
-    return np.int64(s)
+    return int(s)
 
 
 @compiled
@@ -240,7 +241,7 @@ def critical_stage(state: State, slot: int) -> int:
     for i in range(first, first + state.jobs[slot].num_frontier):
         stage = state.stages[state.frontier[i]]
         if stage.candidate == 1 and stage.path_s > most:
-            best, most = np.int64(state.frontier[i]), stage.path_s
+            best, most = int(state.frontier[i]), stage.path_s
     if best == NONE:
         for s in range(first, first + state.jobs[slot].num_stages):
             stage = state.stages[s]

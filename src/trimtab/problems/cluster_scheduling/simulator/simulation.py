@@ -17,8 +17,8 @@ from . import engine
 from .observation import Observation, observe
 from .policy import Action, CompiledPolicy, Decision, Policy
 from .rules import EXTERNAL
-from .state import LOG, NONE, TASK_DONE, State, allocate, grow
-from .tables import Tables, pack
+from .state import NONE, TASK_DONE, State, allocate, grow
+from .tables import Records, Tables, pack
 
 _FIRST_SLOTS = 64
 _LOG_ROWS = 1 << 14
@@ -35,7 +35,7 @@ class Simulation:
     moving_ms: float  # executor time between jobs
     events: int  # task completions, job arrivals and executor arrivals
     decisions: int  # those where there was something to select
-    trace: NDArray[np.void] | None = None  # (events,) state.LOG, in order
+    trace: Records | None = None  # (events,) state.LOG, in order
 
     @property
     def jct_ms(self) -> Floats:
@@ -55,7 +55,7 @@ class Simulation:
         }
 
     @property
-    def tasks(self) -> NDArray[np.void]:
+    def tasks(self) -> Records:
         """The trace's task completions: ``since_ms`` to ``time_ms`` on ``executor``, for a Gantt chart."""
         if self.trace is None:
             raise UsageError("this simulation kept no trace: simulate(..., trace=True)")
@@ -78,6 +78,11 @@ def simulate(
     return run.result()
 
 
+def clean_seed(seed: int) -> int:
+    """Any Python integer as the 63 bits that the engine keeps."""
+    return int(seed) & 0x7FFF_FFFF_FFFF_FFFF
+
+
 class Run:
     """A simulation under way."""
 
@@ -86,7 +91,7 @@ class Run:
         self.tables: Tables = pack(stream.profiles, float(stream.warmup_delay_ms))
         self._arrival_ms = np.ascontiguousarray(stream.arrival_ms, np.float64)
         self._jobs = np.ascontiguousarray(stream.jobs, np.int64)
-        self._logged: list[NDArray[np.void]] | None = [] if trace else None
+        self._logged: list[Records] | None = [] if trace else None
         at_once = int((self._arrival_ms == 0).sum())
         self.state: State = allocate(
             self.tables,
@@ -103,7 +108,7 @@ class Run:
             int(stream.num_executors),
             float(stream.moving_delay_ms),
             float(horizon_ms),
-            int(seed) & 0x7FFFFFFFFFFFFFFF,
+            clean_seed(seed),
         )
         self._places: NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -165,7 +170,7 @@ class Run:
             else:
                 return bool(why == engine.DECIDE)
 
-    def _take_log(self) -> NDArray[np.void]:
+    def _take_log(self) -> Records:
         rows = self.state.log[: self.state.cluster["num_logged"][0]].copy()
         self.state.cluster["num_logged"] = 0
-        return rows.astype(LOG)
+        return rows

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .tables import Tables
+from .tables import Records, Tables
 
 NONE: Final = 0
 
@@ -141,19 +141,19 @@ END: Final = -1  # of a linked list
 
 
 class State(NamedTuple):
-    cluster: NDArray[np.void]  # (1,) CLUSTER
-    jobs: NDArray[np.void]  # (slots,) JOB
-    stages: NDArray[np.void]  # (slots x max_stages,) STAGE
+    cluster: Records  # (1,) CLUSTER
+    jobs: Records  # (slots,) JOB
+    stages: Records  # (slots x max_stages,) STAGE
     frontier: NDArray[np.int32]  # (slots x max_stages,) a job's runnable stages, in the order in which they became so
     active: NDArray[np.int32]  # (slots,) slots in use, in order of arrival
     free_slots: NDArray[np.int32]  # (slots,) a stack
-    executors: NDArray[np.void]  # (executors,) EXECUTOR
+    executors: Records  # (executors,) EXECUTOR
     winners: NDArray[np.int32]  # (2 x leaves,) a tournament for the earliest event; the winner is at 1
-    commits: NDArray[np.void]  # (executors + 1,) COMMIT
+    commits: Records  # (executors + 1,) COMMIT
     ready: NDArray[np.int32]  # (executors,) executors to be sent off when the round ends
     selected: NDArray[np.int32]  # (executors + 1,) stages selected in this round
     done_ms: NDArray[np.float64]  # (jobs of the stream,) completion; NaN before
-    log: NDArray[np.void]  # (capacity,) LOG
+    log: Records  # (capacity,) LOG
     max_stages: int
 
 

@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import FIRST, FRESH, REST, WAVES, Floats, Ints, JobProfile
+
+#: An array of records. Compiled code reads and writes a record's fields as attributes, which no type checker knows.
+Records: TypeAlias = Any
 
 PROFILE: Final = np.dtype(
     [
@@ -40,11 +43,11 @@ DRAW: Final = np.dtype([("start", np.int32), ("count", np.int32), ("delay_ms", n
 class Tables(NamedTuple):
     """A set of profiles."""
 
-    profiles: NDArray[np.void]  # (profiles,) PROFILE
-    stages: NDArray[np.void]  # (all stages,) STAGE
+    profiles: Records  # (profiles,) PROFILE
+    stages: Records  # (all stages,) STAGE
     children: NDArray[np.int32]  # stage numbers within the job, ascending for each parent
     levels: NDArray[np.int32]  # (all levels,)
-    draws: NDArray[np.void]  # (all stages x their levels x waves,) DRAW: where to draw a duration from
+    draws: Records  # (all stages x their levels x waves,) DRAW: where to draw a duration from
     durations: Floats  # (all samples,) ms
     max_stages: int  # of a job
 
@@ -77,7 +80,7 @@ def pack(profiles: tuple[JobProfile, ...], warmup_delay_ms: float) -> Tables:
     )
 
 
-def _stages(profile: JobProfile, first_edge: int, first_draw: int) -> tuple[NDArray[np.void], Ints]:
+def _stages(profile: JobProfile, first_edge: int, first_draw: int) -> tuple[Records, Ints]:
     edges = np.unique(profile.edges, axis=0)  # by parent, then child
     rows = np.zeros(profile.num_stages, STAGE)
     rows["num_tasks"] = profile.num_tasks
@@ -100,7 +103,7 @@ def critical_path_s(profile: JobProfile) -> Floats:
     return path
 
 
-def _draws(profile: JobProfile, first_sample: int, warmup_delay_ms: float) -> NDArray[np.void]:
+def _draws(profile: JobProfile, first_sample: int, warmup_delay_ms: float) -> Records:
     """What a task draws from, for each stage, level and wave (decima-sim, node.py)."""
     start, count = profile.offsets[..., 0], np.diff(profile.offsets, axis=-1)[..., 0]  # (stages, levels, waves)
     rows = np.zeros(count.shape, DRAW)
@@ -113,7 +116,7 @@ def _draws(profile: JobProfile, first_sample: int, warmup_delay_ms: float) -> ND
     rows[..., FIRST] = np.where(count[..., FIRST] > 0, rows[..., FIRST], measured_fresh)
     rows[..., REST] = np.where(count[..., REST] > 0, rows[..., REST], rows[..., FIRST])
     # a level at which the stage never ran: the largest at which it did
-    ran = (count > 0).any(axis=-1)  # (stages, levels)
+    ran: NDArray[np.bool_] = (count > 0).any(axis=-1)  # (stages, levels)
     largest = ran.shape[1] - 1 - np.argmax(ran[:, ::-1], axis=1)
     missing = ~ran
     rows[missing] = rows[np.arange(len(rows)), largest][np.nonzero(missing)[0]]

@@ -51,4 +51,4 @@ def clear(state: State) -> None:
 
 @compiled
 def _before(a: Any, b: Any) -> bool:
-    return a.time_ms < b.time_ms or (a.time_ms == b.time_ms and a.order < b.order)
+    return bool(a.time_ms < b.time_ms or (a.time_ms == b.time_ms and a.order < b.order))
