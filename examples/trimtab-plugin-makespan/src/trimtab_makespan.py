@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from trimtab.core.backend import Backend
 from trimtab.core.errors import InvalidInstance
 from trimtab.core.outcome import Outcome
 from trimtab.core.problem import SPLITS, Metric, Problem, Rendering, Split
@@ -67,7 +68,7 @@ def _batch(path: Path) -> Batch:
     return batch
 
 
-def render(batch: Batch, where: Sequence[int], backend: Machines, seed: int) -> Rendering:
+def render(batch: Batch, where: list[int], backend: Backend[Batch, list[int]], seed: int) -> Rendering:
     rows = [f"{task},{machine}" for task, machine in enumerate(where)]
     return Rendering(
         f"{len(where)} tasks on {batch.machines} machines", files={"plan.csv": "\n".join(["task,machine", *rows, ""])}

@@ -24,11 +24,11 @@ def _set_debug(ctx: click.Context, parameter: click.Parameter, value: bool) -> N
         os.environ[DEBUG] = "1"  # worker processes inherit it
 
 
-def _complete_problem(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_problem(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     return [CompletionItem(name) for name in registry.names() if name.startswith(incomplete)]
 
 
-def _complete_from(field: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
+def complete_from(field: str) -> Callable[[click.Context, click.Parameter, str], list[CompletionItem]]:
     """Names from a mapping of the problem that is already on the line; after a comma, the next name."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -59,23 +59,26 @@ debug_option = click.option(
     help=f"Show the traceback of an error (or set {DEBUG}=1).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else.")
-problem_argument = click.argument("name", metavar="PROBLEM", shell_complete=_complete_problem)
+problem_argument = click.argument("name", metavar="PROBLEM", shell_complete=complete_problem)
 backend_option = click.option(
-    "--backend", default="", shell_complete=_complete_from("backends"), help="Default: the problem's first."
+    "--backend", default="", shell_complete=complete_from("backends"), help="Default: the problem's first."
 )
 suite_option = click.option(
     "--suite",
     default="",
-    shell_complete=_complete_from("suites"),
+    shell_complete=complete_from("suites"),
     help="A named set of instances, not the shipped one.",
-)
-solvers_option = click.option(
-    "--solvers", callback=_split, shell_complete=_complete_from("solvers"), help="Comma-separated. Default: all."
 )
 seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 learner_option = click.option(
-    "--solver", "learner", shell_complete=_complete_from("learners"), help="Which one. Default: the only one there is."
+    "--solver", "learner", shell_complete=complete_from("learners"), help="Which one. Default: the only one there is."
 )
+
+
+def names_option(name: str, description: str, complete: str = "") -> Callable[[Any], Any]:
+    """An option that takes names with commas between them."""
+    shell_complete = complete_from(complete) if complete else None
+    return click.option(name, callback=_split, shell_complete=shell_complete, metavar="A,B", help=description)
 
 
 def positive(unit: str) -> click.FloatRange:
@@ -85,10 +88,13 @@ def positive(unit: str) -> click.FloatRange:
     return number
 
 
-def verb(name: str) -> Callable[[Callable[..., Any]], click.Command]:
-    """A verb: `--json` and `--debug` come with it."""
+def verb(name: str, group: click.Group | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+    """A verb, or a verb of a group: `--json` and `--debug` come with it."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        return click.command(name)(json_option(debug_option(function)))
+        command = click.command(name)(json_option(debug_option(function)))
+        if group is not None:
+            group.add_command(command)
+        return command
 
     return decorate

@@ -7,9 +7,9 @@ import logging
 import sys
 import time
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from .screen import say
+from .screen import say, size
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -25,14 +25,14 @@ class Progress(logging.Handler):
     learner needs to know nothing of terminals.
     """
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, unit: Literal["", "B"] = "") -> None:
         super().__init__(logging.INFO)
-        self.title = title
-        self.done, self.total, self.text = 0, 0, ""
+        self.title, self.done, self.total, self.text = title, 0, 0, ""
+        self._shown = size if unit else str
         self._first: int | None = None  # how much was there already when the first report came
         self._started = time.monotonic()
         self._spoke = self._started + QUIET_S - EVERY_S
-        self._bar = _bar() if sys.stderr.isatty() else None
+        self._bar = _bar(unit) if sys.stderr.isatty() else None
         self._task = self._bar.add_task(title, total=None, text="") if self._bar else None
 
     def __call__(self, done: int, total: int, text: str = "") -> None:
@@ -46,12 +46,12 @@ class Progress(logging.Handler):
         self._show()
 
     def __enter__(self) -> Progress:
-        if self._bar:
-            self._bar.start()
         logger = logging.getLogger("trimtab")
         self._level = logger.level
         logger.setLevel(logging.INFO)
         logger.addHandler(self)
+        if self._bar:
+            self._bar.start()
         return self
 
     def __exit__(
@@ -68,7 +68,7 @@ class Progress(logging.Handler):
         spent = time.monotonic() - self._started
         parts = [self.title]
         if self.total:
-            parts.append(f"{self.done}/{self.total}")
+            parts.append(f"{self._shown(self.done)}/{self._shown(self.total)}")
         parts.append(f"{_clock(spent)} so far")
         fresh = self.done - (self._first or 0)
         if self.total and fresh:
@@ -83,24 +83,17 @@ class Progress(logging.Handler):
             say(self.line())
 
 
-def _bar() -> Bar:
+def _bar(unit: Literal["", "B"]) -> Bar:
+    from rich import progress as columns
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
 
-    return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}", markup=False, style="dim"),
+    return columns.Progress(
+        columns.TextColumn("{task.description}", markup=False),
+        columns.BarColumn(bar_width=24),
+        columns.DownloadColumn() if unit else columns.MofNCompleteColumn(),
+        columns.TimeElapsedColumn(),
+        columns.TimeRemainingColumn(),
+        columns.TextColumn("{task.fields[text]}", markup=False, style="dim"),
         console=Console(stderr=True, markup=False, emoji=False),
         transient=True,
         refresh_per_second=4,

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -60,8 +60,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    for column in columns:
-        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for place, column in enumerate(columns):
+        justify: Literal["left", "right"] = "right" if column in right else "left"
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=place == 0 or column in right)
     for row in rows:
         made.add_row(*row)
     return made
@@ -70,6 +71,11 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Seque
 def number(value: float) -> str:
     """Four significant digits, never in scientific notation where six digits do."""
     return f"{value:.4g}" if not 1e4 <= abs(value) < 1e7 else f"{value:.0f}"
+
+
+def size(count: float) -> str:
+    """Bytes, in kB or MB."""
+    return f"{count / 1e6:.1f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:

@@ -16,7 +16,7 @@ from trimtab.core.errors import InvalidInstance, TrimtabError, Unavailable, Usag
 from trimtab.core.outcome import Outcome
 from trimtab.core.problem import Problem, Rendering
 
-from .options import Interrupted, backend_option, positive, problem_argument, seed_option, solvers_option, verb
+from .options import Interrupted, backend_option, names_option, positive, problem_argument, seed_option, verb
 from .progress import Progress
 from .screen import emit, jsonable, number, show, table, write_files
 
@@ -36,7 +36,7 @@ class Attempt:
 @verb("solve")
 @problem_argument
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
-@solvers_option
+@names_option("--solver", "One, or several with commas. Default: all that decide at once.", "solvers")
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file from `train`.")
 @backend_option
 @seed_option
@@ -46,7 +46,7 @@ class Attempt:
 def command(
     name: str,
     inputs: Sequence[Path],
-    solvers: tuple[str, ...] | None,
+    solver: tuple[str, ...] | None,
     policy: Path | None,
     backend: str,
     seed: int,
@@ -65,18 +65,17 @@ def command(
     problem = registry.load(name)
     instances = _parse(problem, inputs)
     judge = problem.backend(backend)
-    chosen = _candidates(problem, solvers, policy)
+    chosen = _candidates(problem, solver, policy)
     limit = Budget(budget, budget_seconds or float("inf"))
     attempts: dict[str, list[Attempt]] = {key: [] for key in instances}
     try:
         with Progress(f"solve {name}") as progress:
-            for done, (key, solver) in enumerate((key, solver) for key in instances for solver in chosen):
-                progress(done, len(instances) * len(chosen), solver)
-                attempt = _attempt(problem, chosen[solver], solver, instances[key], judge, limit, seed)
-                attempts[key].append(attempt)
+            for done, (key, name_) in enumerate((key, name_) for key in instances for name_ in chosen):
+                progress(done, len(instances) * len(chosen), name_)
+                attempts[key].append(_attempt(problem, chosen[name_], name_, instances[key], judge, limit, seed))
     except KeyboardInterrupt:
         raise Interrupted("nothing was written; the same command starts again") from None
-    _complain_if_nothing(attempts, explicit=solvers is not None or policy is not None)
+    _complain_if_nothing(attempts, explicit=solver is not None or policy is not None)
     report = [_conclude(problem, key, instances[key], tried, judge, seed) for key, tried in attempts.items()]
     written = _write(out, report) if out else {}
     if as_json:
