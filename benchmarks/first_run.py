@@ -55,9 +55,10 @@ def complaints(done: subprocess.CompletedProcess[bytes], work: Path) -> list[str
     report = work / "run" / "report.html"
     if not report.is_file() or report.stat().st_size < 10_000:
         wrong.append(f"{report} is not a report")
-    if not json.loads(done.stdout):
-        wrong.append("the table has no rows")
-    return wrong
+    told = json.loads(done.stdout)
+    if not told["comparisons"] or not all(len(comparison["rows"]) > 1 for comparison in told["comparisons"]):
+        wrong.append("a table has no rows")
+    return wrong + [f"{cell['solver']} on {cell['instance']}: {cell['note']}" for cell in told["failures"]]
 
 
 if __name__ == "__main__":
