@@ -43,9 +43,7 @@ def receive(url: str, part: Path, size: int, *, stall_s: float, advance: Callabl
         headers["Range"] = f"bytes={have}-"
     with _open(url, headers, stall_s) as response:
         start = _start(response, part, have, size)
-        with part.open("r+b" if start else "wb") as out:
-            out.seek(start)
-            out.truncate()
+        with part.open("ab" if start else "wb") as out:
             advance(start)
             for chunk in _chunks(response, size - start, stall_s):
                 out.write(chunk)

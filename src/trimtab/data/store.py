@@ -87,8 +87,8 @@ def is_genuine(path: Path, file: File, *, again: bool = False) -> bool:
             return False
         key, stamp = str(path.resolve()), [status.st_size, status.st_mtime_ns]
         known = _recall().get(key)
-        if not again and known is not None and known[:2] == stamp:
-            return bool(known[2] == file.sha256)
+        if not again and isinstance(known, list) and known[:2] == stamp:
+            return known[2:] == [file.sha256]
         digest = sha256(path)
     except OSError:
         return False
@@ -137,7 +137,7 @@ def _memory() -> Path:
     return cache_folder() / "verified.json"
 
 
-def _recall() -> dict[str, list[int | str]]:
+def _recall() -> dict[str, object]:
     """path -> [size, mtime_ns, sha256] of files that were hashed. What can't be read is forgotten."""
     try:
         known = json.loads(_memory().read_text())
@@ -146,7 +146,7 @@ def _recall() -> dict[str, list[int | str]]:
     return known if isinstance(known, dict) else {}
 
 
-def _remember(key: str, entry: list[int | str]) -> None:
+def _remember(key: str, entry: list[object]) -> None:
     known = {path: value for path, value in _recall().items() if os.path.exists(path)}  # noqa: PTH110
     known[key] = entry
     fresh = _memory().with_name(f"verified.{os.getpid()}.tmp")
