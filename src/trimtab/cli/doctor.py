@@ -15,8 +15,8 @@ import trimtab
 from trimtab.core.extras import tool_version
 from trimtab.data import cache_folder
 
+from . import readiness
 from .options import verb
-from .readiness import extras, install
 from .screen import emit, show, table
 
 TOOLS = {  # program: (what wants it, the Debian package)
@@ -45,7 +45,9 @@ def command(as_json: bool) -> None:
 def _extras() -> list[dict[str, str]]:
     """One row per package, under the first extra that brings it."""
     rows, seen = [], set()
-    for extra, requirements in sorted(extras().items(), key=lambda item: (item[0] in ("dev", "docs"), len(item[1]))):
+    for extra, requirements in sorted(
+        readiness.extras().items(), key=lambda item: (item[0] in ("dev", "docs"), len(item[1]))
+    ):
         for requirement in requirements:
             if extra in NOT_LISTED or requirement.package in seen:
                 continue
@@ -56,7 +58,7 @@ def _extras() -> list[dict[str, str]]:
                     "package": requirement.package,
                     "wanted": f">= {requirement.minimum}" if requirement.minimum else "",
                     "version": requirement.installed,
-                    "mend": "" if requirement.satisfied else install([extra]),
+                    "mend": "" if requirement.satisfied else readiness.install([extra]),
                 }
             )
     return rows
@@ -107,7 +109,7 @@ def _threads() -> dict[str, Any]:
 
 def _torch_threads() -> int | str | None:
     """None without torch; the reason where it is installed and yet can't be imported."""
-    if not any(r.package == "torch" and r.installed for group in extras().values() for r in group):
+    if not any(r.package == "torch" and r.installed for group in readiness.extras().values() for r in group):
         return None
     asked = [sys.executable, "-c", "import torch; print(torch.get_num_threads())"]
     done = subprocess.run(asked, capture_output=True, text=True, timeout=120, check=False)

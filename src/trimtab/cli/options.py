@@ -32,8 +32,9 @@ def complete_from(field: str) -> Callable[[click.Context, click.Parameter, str],
     """Names from a mapping of the problem that is already on the line; after a comma, the next name."""
 
     def complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        name = ctx.params.get("name")
-        if name not in registry.names():
+        on_the_line = [ctx.params.get("name"), *ctx.args]  # an option without its value stops click's parser
+        name = next((word for word in on_the_line if word in registry.names()), None)
+        if name is None:
             return []
         before, comma, last = incomplete.rpartition(",")
         known = getattr(registry.load(name), field)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from . import toy
+from .conftest import Call
+
+
+@pytest.fixture(autouse=True)
+def inputs(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0.6")
+    (tmp_path / "b.txt").write_text("0.51")
+    (tmp_path / "bad.txt").write_text("NaN or so")
+
+
+def test_every_policy_is_compared_and_the_best_written(trimtab: Call, tmp_path: Path) -> None:
+    answer = trimtab("solve", "toy", "a.txt", "--out", "made")
+    assert answer.code == 0
+    lines = answer.out.splitlines()
+    assert next(i for i, line in enumerate(lines) if line.startswith("high")) < next(
+        i for i, line in enumerate(lines) if line.startswith("half")
+    )
+    assert "search" not in answer.out  # searches only where they are named
+    assert "absent" in answer.out and "trimtab[exotic]" in answer.out
+    assert "the guess is 0.62" in answer.out
+    assert (tmp_path / "made" / "guess.txt").read_text() == "0.62\n"
+    assert (tmp_path / "made" / "guess.bin").read_bytes() == b"\x00\x01"
+
+
+def test_several_inputs_and_json(trimtab: Call, tmp_path: Path) -> None:
+    answer = trimtab("solve", "toy", "a.txt", "b.txt", "--json", "--out", "made").json
+    assert [item["best"] for item in answer["instances"]] == ["high", "half"]
+    assert answer["instances"][1]["solvers"][0]["metrics"]["error"] == pytest.approx(0.01)
+    assert answer["instances"][1]["files"][0] == "made/2-b_txt/guess.txt"
+    assert (tmp_path / "made/2-b_txt/guess.txt").exists()
+
+
+def test_a_named_search_gets_its_budget(trimtab: Call) -> None:
+    answer = trimtab("solve", "toy", "a.txt", "--solver", "search", "--budget", "9", "--json").json
+    assert [s["evaluations"] for s in answer["instances"][0]["solvers"]] == [9]
+
+
+def test_a_saved_policy(trimtab: Call, tmp_path: Path) -> None:
+    toy.Constant(0.6).save(tmp_path / "mine.safetensors")
+    answer = trimtab("solve", "toy", "a.txt", "--policy", "mine.safetensors", "--solver", "half", "--json").json
+    assert [s["solver"] for s in answer["instances"][0]["solvers"]] == ["mine", "half"]
+
+
+def test_bad_input_is_said_once_and_nothing_is_written(trimtab: Call, tmp_path: Path) -> None:
+    answer = trimtab("solve", "toy", "bad.txt", "--out", "made")
+    assert (answer.code, answer.out) == (2, "")
+    assert "field 'number'" in answer.err
+    assert not (tmp_path / "made").exists()
+
+
+def test_a_solver_that_was_named_and_is_missing(trimtab: Call) -> None:
+    answer = trimtab("solve", "toy", "a.txt", "--solver", "absent")
+    assert answer.code == 3
+    assert "trimtab[exotic]" in answer.err
+
+
+def test_without_a_file_or_a_known_solver(trimtab: Call) -> None:
+    assert trimtab("solve", "toy", "nowhere.txt").code == 2
+    assert trimtab("solve", "toy", "a.txt", "--solver", "hlaf").code == 2
