@@ -11,7 +11,7 @@ from trimtab.core.errors import UnknownName, UsageError
 from trimtab.core.outcome import Run
 
 from .cell import Bench, Setting
-from .ledger import Writer
+from .ledger import FINISHED, Writer, read
 from .plan import Cell
 from .threads import single_threaded
 
@@ -100,20 +100,32 @@ def dispatch(pool: Pool[W], jobs: int, setting: Setting, cells: Sequence[Cell]) 
                     worker.submit(busy[worker][0])
                 for worker in pool.finished(list(busy)):
                     cell, attempt = busy.pop(worker)
-                    run = worker.result()
-                    if isinstance(run, Run):
+                    result = worker.result()
+                    if isinstance(result, Run):
                         idle.append(worker)
                         if not pool.keeps:
-                            ledger.write(run)
+                            ledger.write(result)
+                        yield result
+                        continue
+                    idle.append(pool.start())
+                    row = _after_death(setting, ledger, cell, attempt, result)
+                    if row is None:
+                        waiting.appendleft((cell, attempt + 1))
                     else:
-                        idle.append(pool.start())
-                        if attempt < ATTEMPTS:
-                            waiting.appendleft((cell, attempt + 1))
-                            continue
-                        run = setting.row(cell, status="failed", note=f"the worker {run}, {attempt} times")
-                        ledger.write(run)
-                    yield run
+                        yield row
             orderly = True
         finally:
             for worker in [*idle, *busy]:
                 worker.stop(at_once=not orderly)
+
+
+def _after_death(setting: Setting, ledger: Writer, cell: Cell, attempt: int, how: str) -> Run | None:
+    """The row of a cell whose worker is dead: the one it still wrote, or a failure after the last attempt."""
+    written = None if setting.folder is None else read(setting.folder).get(cell.key)
+    if written is not None and written.status in FINISHED:
+        return written
+    if attempt < ATTEMPTS:
+        return None
+    row = setting.row(cell, status="failed", note=f"the worker {how}, {attempt} times")
+    ledger.write(row)
+    return row

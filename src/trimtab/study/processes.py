@@ -36,6 +36,7 @@ from .threads import SINGLE
 
 READY: Final = b"+"
 REFUSED: Final = b"!"  # followed by the reason
+STILLBORN: Final = 3  # workers in a row that die while they start
 START: Final = "import sys; sys.path[:] = sys.argv[2:]; from trimtab.study.worker import main; main(int(sys.argv[1]))"
 
 
@@ -52,13 +53,19 @@ class ProcessPool:
 
     def __init__(self, setting: bytes) -> None:
         self._setting = setting
+        self._stillborn = 0  # in a row
 
     def start(self) -> ProcessWorker:
         return ProcessWorker(self._setting)
 
     def finished(self, busy: Sequence[ProcessWorker]) -> Sequence[ProcessWorker]:
         speaking = set(wait([worker.connection for worker in busy]))
-        return [worker for worker in busy if worker.connection in speaking and worker.is_done()]
+        done = [worker for worker in busy if worker.connection in speaking and worker.is_done()]
+        for worker in done:
+            self._stillborn = 0 if worker.ready else self._stillborn + 1
+            if self._stillborn == STILLBORN:
+                raise TrimtabError(f"no worker process comes to its first cell: the last {worker.result()}")
+        return done
 
 
 class ProcessWorker:
@@ -73,7 +80,7 @@ class ProcessWorker:
                 stdout=2,
             )
         self.connection = Connection(ours.detach())
-        self._ready = False
+        self.ready = False
         self._result: Run | str = ""
         with contextlib.suppress(OSError):  # if it is dead already, its silence will tell
             self.connection.send_bytes(setting)
@@ -91,9 +98,9 @@ class ProcessWorker:
             self._result = self._obituary()
             return True
         if message.startswith(REFUSED):
-            raise TrimtabError(message[1:].decode())
+            raise TrimtabError(f"a worker gave up: {message[1:].decode()}")
         if message == READY:
-            self._ready = True
+            self.ready = True
             return False
         self._result = decode(message)
         return True
@@ -113,8 +120,6 @@ class ProcessWorker:
     def _obituary(self) -> str:
         code = self.process.wait()
         how = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-        if not self._ready:
-            raise TrimtabError(f"a worker process {how} before its first cell; what it said is on stderr")
         return how + (" (out of memory?)" if code == -signal.SIGKILL else "")
 
 

@@ -8,6 +8,7 @@ import pickle
 import select
 import signal
 import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 import msgspec
@@ -23,12 +24,16 @@ def main(descriptor: int) -> None:
     connection = Connection(descriptor)
     signal.signal(signal.SIGINT, lambda *_: None)  # Ctrl-C is the parent's to handle; programs started here get it
     threading.Thread(target=_end_with_parent, args=(descriptor,), daemon=True).start()
-    try:
-        setting = pickle.loads(connection.recv_bytes())  # from our own parent, over a private socket
-        bench = Bench(setting)
-    except Exception as error:
-        connection.send_bytes(REFUSED + f"a worker can't start: {one_line(error)}".encode())
-        return
+    with suppress(EOFError, ConnectionError):  # the parent is gone
+        try:
+            _work(connection)
+        except Exception as error:
+            connection.send_bytes(REFUSED + one_line(error).encode())
+
+
+def _work(connection: Connection) -> None:
+    setting = pickle.loads(connection.recv_bytes())  # from our own parent, over a private socket
+    bench = Bench(setting)
     connection.send_bytes(READY)
     with single_threaded(), Writer(setting.folder) as ledger:
         while message := connection.recv_bytes():
