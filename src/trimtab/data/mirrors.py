@@ -22,6 +22,7 @@ Progress = Callable[[File, int], None]
 
 ROUNDS: Final = 4  # through all mirrors without getting on
 STALL_S: Final = 30.0
+PAUSE_S: Final = 1.0  # before the second round; twice that before the third
 
 
 def fetch(name: str, *, progress: Progress | None = None, stall_s: float = STALL_S) -> tuple[Path, ...]:
@@ -75,11 +76,9 @@ def _download(dataset: Dataset, file: File, part: Path, progress: Progress, stal
             except OSError as error:
                 raise DataError(f"{part} can't be written: {error}") from error
         here = part.stat().st_size if part.exists() else 0
-        if here - best > file.size / 100:
-            rounds, best = 0, here
-        else:
-            rounds += 1
-            time.sleep(min(2.0, stall_s) * rounds / ROUNDS)
+        rounds, best = (0, here) if here - best > file.size / 100 else (rounds + 1, best)
+        if sources and rounds < ROUNDS:
+            time.sleep(PAUSE_S * rounds)
     tried = "; ".join(f"{url}: {what}" for url, what in complaints.items())
     raise DataError(f"{file.name} of data set {dataset.name!r} could not be fetched: {tried}")
 
