@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from trimtab.core.errors import MissingExtra, TrimtabError
-from trimtab.core.extras import need, need_tool
+from trimtab.core.extras import need, need_tool, tool_version
 
 TABLES: Final = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")
 QUERIES: Final = tuple(f"q{number}" for number in range(1, 23))
@@ -103,6 +103,20 @@ def open_tables(running: Any, scale: float, data: Path) -> None:
     for table in TABLES:
         location = (data / f"{table}.parquet").as_uri()
         running.sql(f"CREATE TABLE IF NOT EXISTS {table} USING parquet LOCATION '{location}'")
+
+
+def event_log(folder: Path) -> dict[str, str]:
+    """The settings, for `session`, that make Spark keep one plain event log per application in a folder."""
+    return {
+        "spark_eventLog_enabled": "true",
+        "spark_eventLog_dir": folder.as_uri(),
+        "spark_eventLog_compress": "false",
+        "spark_eventLog_rolling_enabled": "false",
+    }
+
+
+def tpchgen_version() -> str:
+    return tool_version(Path(_tpchgen()))
 
 
 def _tpchgen() -> str:
