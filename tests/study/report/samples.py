@@ -41,8 +41,22 @@ LEARNED = ("decima", "trimtab-policy")
 
 
 def run(problem: str, instance: str, solver: str, seed: int, metrics: dict[str, float], **more: object) -> Run:
-    fixed = {"problem": problem, "version": "1", "backend": "simulator", "split": "test", "track": "policy", "status": "ok"}
-    return Run(key=f"{instance}/{solver}/{seed}", instance=instance, solver=solver, seed=seed, metrics=metrics, **{**fixed, **more})  # type: ignore[arg-type]
+    fixed = {
+        "problem": problem,
+        "version": "1",
+        "backend": "simulator",
+        "split": "test",
+        "track": "policy",
+        "status": "ok",
+    }
+    return Run(
+        key=f"{instance}/{solver}/{seed}",
+        instance=instance,
+        solver=solver,
+        seed=seed,
+        metrics=metrics,
+        **{**fixed, **more},
+    )  # type: ignore[arg-type]
 
 
 def results(runs: Sequence[Run], **more: object) -> Results:
@@ -62,7 +76,9 @@ def results(runs: Sequence[Run], **more: object) -> Results:
     return Results(runs=tuple(runs), **{**fixed, **more})  # type: ignore[arg-type]
 
 
-def scheduling(instances: int = 60, seeds: int = 3, effects: dict[str, float] | None = None, noise: float = 0.06) -> Results:
+def scheduling(
+    instances: int = 60, seeds: int = 3, effects: dict[str, float] | None = None, noise: float = 0.06
+) -> Results:
     """Policies on lognormal instances, seed noise on top; `effects` are true ratios to 1."""
     rng = np.random.default_rng(1)
     runs = []
@@ -72,10 +88,19 @@ def scheduling(instances: int = 60, seeds: int = 3, effects: dict[str, float] | 
             own = effect * float(rng.lognormal(0, noise))
             for seed in range(seeds):
                 jct = base * own * float(rng.lognormal(0, 0.03))
-                values = {"average_jct": jct, "p95_jct": 2.7 * jct * float(rng.lognormal(0, 0.1)), "makespan": base * 6 * own**0.2}
+                values = {
+                    "average_jct": jct,
+                    "p95_jct": 2.7 * jct * float(rng.lognormal(0, 0.1)),
+                    "makespan": base * 6 * own**0.2,
+                }
                 values["utilisation"] = 0.7 / own**0.15
                 fit_s = 1430.0 if solver == "trimtab-policy" else 1702.0 if solver == "decima" else 0.0
-                spent = {"fit_s": fit_s, "solve_s": 1e-5 * (30 if fit_s else 1), "evaluate_s": 0.011, "cpu_s": 0.02 * (3 if fit_s else 1)}
+                spent = {
+                    "fit_s": fit_s,
+                    "solve_s": 1e-5 * (30 if fit_s else 1),
+                    "evaluate_s": 0.011,
+                    "cpu_s": 0.02 * (3 if fit_s else 1),
+                }
                 runs.append(run("cluster_scheduling", f"tpch-b20-{k:03d}", solver, seed, values, **spent))
     return results(runs, suite="tpch-20x50")
 
@@ -96,7 +121,9 @@ def search(instances: int = 12, seeds: int = 3, evaluations: int = 200) -> Resul
                 runs.append(run("runtime_tuning", f"program-{k:02d}", solver, seed, {"run_time": end}, track=track, anytime=curve,
                                 evaluations=spent, solve_s=0.4 * spent + 0.001, cpu_s=0.4 * spent, budget_evaluations=200.0))  # fmt: skip
     more = {"metrics": metric, "reference": "default", "budget": Budget(evaluations=evaluations)}
-    return replace(results(runs, **more), problem="runtime_tuning", question="Which flags make this program run fastest?")
+    return replace(
+        results(runs, **more), problem="runtime_tuning", question="Which flags make this program run fastest?"
+    )
 
 
 def _curve(rng: np.random.Generator, end: float, start: float, evaluations: int) -> tuple[tuple[int, float], ...]:
@@ -118,7 +145,11 @@ def troubled() -> Results:
         else r
         for r in sound.runs
     ]
-    return replace(sound, runs=tuple(runs), unavailable={"decima": "the solver 'decima' needs torch.  pip install 'trimtab[learn]'"})
+    return replace(
+        sound,
+        runs=tuple(runs),
+        unavailable={"decima": "the solver 'decima' needs torch.  pip install 'trimtab[learn]'"},
+    )
 
 
 HOSTILE = (
@@ -142,10 +173,20 @@ def hostile() -> Results:
                    reference=HOSTILE[1], unavailable={bad: bad}, system={bad: bad, "packages": {bad: bad}})  # fmt: skip
 
 
-def values(table: dict[str, Sequence[float]], goal: str = "minimize", track: Track = "policy", **more: object) -> Results:
+def values(
+    table: dict[str, Sequence[float]], goal: str = "minimize", track: Track = "policy", **more: object
+) -> Results:
     """One metric; the value of each solver on each instance, as given. NaN: the cell failed."""
     runs = [
-        run("toy", f"i{k}", solver, 0, {} if math.isnan(v) else {"cost": v}, track=track, status="failed" if math.isnan(v) else "ok")
+        run(
+            "toy",
+            f"i{k}",
+            solver,
+            0,
+            {} if math.isnan(v) else {"cost": v},
+            track=track,
+            status="failed" if math.isnan(v) else "ok",
+        )
         for solver, column in table.items()
         for k, v in enumerate(column)
     ]

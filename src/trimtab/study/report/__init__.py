@@ -3,13 +3,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from trimtab.core.errors import UsageError
 
+from ..files import replace_file
 from ..results import Results
 
 
@@ -23,18 +22,6 @@ def write(results: Results | Sequence[Results], path: Path | str) -> Path:
     studies = [results] if isinstance(results, Results) else list(results)
     if not studies:
         raise UsageError("report: there are no results to write")
-    target = Path(path)
-    document = page(studies)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(
-        "w", encoding="utf-8", newline="\n", dir=target.parent, prefix=f".{target.name}.", delete=False
-    ) as draft:
-        try:
-            draft.write(document)
-            draft.flush()
-            os.chmod(draft.name, 0o644)
-            os.replace(draft.name, target)
-        except BaseException:
-            Path(draft.name).unlink(missing_ok=True)
-            raise
+    document, target = page(studies), Path(path)
+    replace_file(target, lambda part: part.write_text(document, encoding="utf-8", newline="\n"))
     return target

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 COLOURS = {"better": BETTER, "worse": WORSE}
 MARKERS = {"better": "o", "worse": "D", "not separated": "o", "too few instances": "o"}
 WIDTH = 420
-DASHES = ("-", (0, (5, 2)), (0, (1.5, 2)), (0, (7, 2, 1.5, 2)), (0, (3, 1)), (0, (1, 3)))
+ENDS = ("o", "D", "s", "^", "v", "P")  # a shape for each curve, so that no reader depends on colour
+SECONDS = (*(10.0**k for k in range(-6, 2)), 60.0, 600.0, 3600.0, 36000.0, 360000.0)
 
 
 def paired_ratios(comparison: Comparison, solver: str) -> dict[str, float]:
@@ -39,19 +40,22 @@ def paired_ratios(comparison: Comparison, solver: str) -> dict[str, float]:
 
 def forest(comparison: Comparison, *, name: str) -> Html:
     """Geometric-mean ratio and interval of each solver, every instance faintly behind it."""
-    rows = [row for row in comparison.rows if math.isfinite(row.ratio)]
+    rows = [row for row in comparison.rows if row.ratio > 0]
     clouds = {row.solver: list(paired_ratios(comparison, row.solver).values()) for row in rows}
     scale = RatioScale.over([r for cloud in clouds.values() for r in cloud])
+    names = [shorten(clean(row.solver), 22) for row in rows]
     with canvas(WIDTH, 22 * len(rows) + 52) as figure:
-        chart = axes(figure, left=138, right=14, top=4, bottom=48)
+        chart = axes(figure, left=12 + round(6.4 * max(map(len, names))), right=14, top=4, bottom=48)
         _ratio_axis(chart, scale, across=True)
         for y, row in enumerate(rows):
             if row.verdict != "reference":
-                _dots(chart, [math.log(r) for r in clouds[row.solver]], [y] * len(clouds[row.solver]))
+                _dots(chart, [math.log(r) for r in clouds[row.solver]], y)
             _interval(chart, y, row)
         chart.set(ylim=(len(rows) - 0.4, -0.6), yticks=range(len(rows)))
-        chart.set_yticklabels([shorten(clean(row.solver), 22) for row in rows], color=INK)
-        chart.set_xlabel(f"{shorten(clean(comparison.metric.name), 20)}, ratio to {shorten(clean(comparison.reference), 20)}")
+        chart.set_yticklabels(names, color=INK)
+        chart.set_xlabel(
+            f"{shorten(clean(comparison.metric.name), 20)}, ratio to {shorten(clean(comparison.reference), 20)}"
+        )
         return inline(figure, name=name, title=f"Forest plot: ratio to {comparison.reference} with 95 % interval")
 
 
@@ -63,21 +67,17 @@ def _interval(chart: Axes, y: int, row: Row) -> None:
     if row.verdict == "reference":
         chart.plot([0, 0], [y - 0.3, y + 0.3], color=INK, linewidth=2)
     else:
-        chart.plot([middle], [y], MARKERS[row.verdict], color=colour, markerfacecolor=face, markersize=6.5)
+        chart.plot([middle], [y], MARKERS[row.verdict], color=colour, markerfacecolor=face, markersize=5.5)
 
 
-def _dots(chart: Axes, x: Sequence[float], y: Sequence[float]) -> None:
+def _dots(chart: Axes, x: Sequence[float], y: float) -> None:
     """Points as one path of zero-length strokes: a tenth of the size of as many markers."""
-    left, right = chart.get_xlim()
+    across = np.clip(np.asarray(x, float), *chart.get_xlim())
     gaps = np.full(len(x), np.nan)
-    across = np.clip(np.asarray(x, float), left, right)
-    chart.plot(
-        np.stack([across, across, gaps], 1).ravel(),
-        np.stack([y, y, gaps], 1).ravel(),
-        color=MUTED,
-        alpha=0.4,
-        linewidth=2.6,
-    )
+    apart = 0.56 * (np.arange(len(x)) * 0.618034 % 1 - 0.5)  # golden steps: a cloud, and always the same one
+    up = y + apart
+    points = np.stack([across, across, gaps], 1).ravel(), np.stack([up, up, gaps], 1).ravel()
+    chart.plot(*points, color=MUTED, alpha=0.45, linewidth=2.4)
 
 
 def _ratio_axis(chart: Axes, scale: RatioScale, *, across: bool) -> None:
@@ -96,69 +96,64 @@ def _ratio_axis(chart: Axes, scale: RatioScale, *, across: bool) -> None:
 
 
 def instance_panel(comparison: Comparison, row: Row, scale: RatioScale, *, name: str) -> Html:
-    """One solver: its ratio on each instance, sorted, as strokes from 1."""
-    ratios = np.array(sorted(paired_ratios(comparison, row.solver).values()))
-    minimize = comparison.metric.goal == "minimize"
+    """One solver: a stroke from 1 to its ratio for each instance, the best first."""
+    lower_is_better = comparison.metric.goal == "minimize"
+    logs = np.sort(np.log([*paired_ratios(comparison, row.solver).values()]))[:: 1 if lower_is_better else -1]
     with canvas(210, 118) as figure:
         chart = axes(figure, left=34, right=4, top=6, bottom=6)
         _ratio_axis(chart, scale, across=False)
-        chart.set(xlim=(-1, len(ratios)), xticks=[])
+        chart.set(xlim=(-1, len(logs)), xticks=[])
         chart.spines["bottom"].set_visible(False)
-        for colour, chosen in ((BETTER, ratios < 1), (WORSE, ratios > 1)) if minimize else (
-            (WORSE, ratios < 1),
-            (BETTER, ratios > 1),
-        ):
-            _strokes(chart, np.flatnonzero(chosen), np.log(ratios[chosen]), colour, len(ratios))
-        return inline(figure, name=name, title=f"{row.solver} on each instance, sorted by its ratio to {comparison.reference}")
+        _strokes(chart, logs, logs < 0, BETTER if lower_is_better else WORSE)
+        _strokes(chart, logs, logs > 0, WORSE if lower_is_better else BETTER)
+        return inline(figure, name=name, title=f"{row.solver} on each instance, ratio to {comparison.reference}")
 
 
-def _strokes(chart: Axes, x: NDArray[np.intp], y: NDArray[np.float64], colour: str, many: int) -> None:
-    if not len(x):
-        return
-    low, high = chart.get_ylim()
-    gaps, zeros = np.full(len(x), np.nan), np.zeros(len(x))
-    points = np.stack([zeros, np.clip(y, low, high), gaps], 1).ravel()
-    style = {"linewidth": max(0.7, min(5.0, 120 / many)), "solid_capstyle": "butt"}
-    chart.plot(np.repeat(x, 3), points, color=colour, **style)
+def _strokes(chart: Axes, heights: NDArray[np.float64], chosen: NDArray[np.bool_], colour: str) -> None:
+    x = np.flatnonzero(chosen)
+    tips = np.clip(heights[chosen], *chart.get_ylim())
+    points = np.stack([np.zeros(len(x)), tips, np.full(len(x), np.nan)], 1).ravel()
+    wide = max(0.7, min(5.0, 120 / len(heights)))
+    chart.plot(np.repeat(x, 3), points, color=colour, linewidth=wide, solid_capstyle="butt")
 
 
 def cost(rows: Sequence[Row], costs: Mapping[str, float], *, label: str, name: str, in_seconds: bool) -> Html:
     """What a solver costs (log scale; nothing at the left edge) against the quality it reaches."""
-    shown = sorted((row for row in rows if math.isfinite(row.ratio)), key=lambda row: row.ratio)
+    shown = sorted((row for row in rows if row.ratio > 0), key=lambda row: row.ratio)
     scale = RatioScale.over(row.ratio for row in shown)
-    x = _log_costs([costs[row.solver] for row in shown])
     with canvas(WIDTH, max(210, 15 * len(shown) + 64)) as figure:
         chart = axes(figure, left=42, right=150, top=8, bottom=46)
         _ratio_axis(chart, scale, across=False)
-        chart.set_xlim(min(x) - 0.25, max(x) + 0.25)
-        _cost_ticks(chart, x, [costs[row.solver] for row in shown], in_seconds)
+        x = _cost_axis(chart, [costs[row.solver] for row in shown], in_seconds)
         heights = [math.log(row.ratio) for row in shown]
         for row, across, up in zip(shown, x, heights, strict=True):
             colour = COLOURS.get(row.verdict, INK)
             face = colour if row.verdict in COLOURS else PAPER
-            chart.plot([across], [up], MARKERS.get(row.verdict, "s"), color=colour, markerfacecolor=face, markersize=6.5)
+            chart.plot(
+                [across], [up], MARKERS.get(row.verdict, "s"), color=colour, markerfacecolor=face, markersize=6.5
+            )
         _margin_labels(chart, x, heights, [row.solver for row in shown])
         chart.set_xlabel(label)
         return inline(figure, name=name, title=f"{label} against quality")
 
 
-def _log_costs(values: Sequence[float]) -> list[float]:
-    """Decades; zero goes one decade to the left of the smallest."""
-    positive = [math.log10(v) for v in values if v > 0]
-    nothing = math.floor(min(positive, default=0.0)) - 1.0
-    return [math.log10(v) if v > 0 else nothing for v in values]
-
-
-def _cost_ticks(chart: Axes, x: Sequence[float], values: Sequence[float], in_seconds: bool) -> None:
-    positive = [a for a, v in zip(x, values, strict=True) if v > 0]
-    first, last = math.floor(min(positive, default=0.0)), math.ceil(max(positive, default=0.0))
-    step = max(1, math.ceil((last - first) / 4))
-    left, right = chart.get_xlim()
-    decades = [k for k in range(first, last + 1, step) if left <= k <= right]
-    marks = {float(k): duration(10.0**k) if in_seconds else f"{10.0**k:g}" for k in decades}
-    if any(v == 0 for v in values):
-        marks[min(x)] = "none"
+def _cost_axis(chart: Axes, values: Sequence[float], in_seconds: bool) -> list[float]:
+    """A log axis with a place for nothing at its left end; returns where each value lies on it."""
+    steps = SECONDS if in_seconds else tuple(10.0**k for k in range(12))
+    positive = [v for v in values if v > 0]
+    below = [s for s in steps if s <= min(positive)] or [min(positive)]
+    above = [s for s in steps if s >= max(positive)] or [max(positive)]
+    first, last = math.log10(below[-1]), math.log10(above[0])
+    decades = [s for s in steps if first <= math.log10(s) <= last]
+    thin = decades[:: math.ceil(len(decades) / 4)]
+    marks = {math.log10(s): duration(s, 1) if in_seconds else f"{s:,.0f}" for s in thin}
+    nothing = first - max(0.4, 0.3 * (last - first))
+    if len(positive) < len(values):
+        marks[nothing] = "none"
     chart.set_xticks(list(marks), list(marks.values()))
+    air = 0.06 * (last - first) + 0.02
+    chart.set_xlim((nothing if len(positive) < len(values) else first) - air, last + air)
+    return [math.log10(v) if v > 0 else nothing for v in values]
 
 
 def _margin_labels(chart: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> None:
@@ -202,13 +197,19 @@ def anytime(curves: Sequence[Curve], *, reference: str, name: str) -> Html:
         most = max(curve.evaluations[-1] for curve in curves)
         chart.set_xlim(min(curve.evaluations[0] for curve in curves) * 0.95, most * 1.05)
         for k, curve in enumerate(curves):
-            colour, dash = SERIES[k % len(SERIES)], DASHES[k % len(DASHES)]
-            chart.plot(curve.evaluations, np.log(curve.ratios), color=colour, linestyle=dash, drawstyle="steps-post", linewidth=1.8)
+            colour, heights = SERIES[k % len(SERIES)], np.log(curve.ratios)
+            chart.plot(curve.evaluations, heights, color=colour, drawstyle="steps-post", linewidth=1.8)
+            chart.plot(curve.evaluations[-1:], heights[-1:], ENDS[k % len(ENDS)], color=colour, markersize=6)
         ticks = [10**k for k in range(0, math.floor(math.log10(most)) + 1)]
         chart.set_xticks(ticks, [f"{t:,}" for t in ticks])
         chart.minorticks_off()
         _margin_labels(
-            chart, [c.evaluations[-1] for c in curves], [math.log(c.ratios[-1]) for c in curves], [c.solver for c in curves]
+            chart,
+            [c.evaluations[-1] for c in curves],
+            [math.log(c.ratios[-1]) for c in curves],
+            [c.solver for c in curves],
         )
         chart.set_xlabel("evaluations spent")
-        return inline(figure, name=name, title=f"Best so far against evaluations, ratio to the final value of {reference}")
+        return inline(
+            figure, name=name, title=f"Best so far against evaluations, ratio to the final value of {reference}"
+        )

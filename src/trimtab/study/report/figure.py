@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 INK, MUTED, LINE, PAPER, BETTER, WORSE = (f"#0101{k:02x}" for k in range(1, 7))
 SERIES: Final = tuple(f"#0202{k:02x}" for k in range(1, 7))
 VARIABLES: Final = {
-    **dict(zip((INK, MUTED, LINE, PAPER, BETTER, WORSE), ("ink", "muted", "line", "paper", "better", "worse"), strict=True)),
+    **dict(
+        zip((INK, MUTED, LINE, PAPER, BETTER, WORSE), ("ink", "muted", "line", "paper", "better", "worse"), strict=True)
+    ),
     **{colour: f"s{k}" for k, colour in enumerate(SERIES, 1)},
 }
 STYLE: Final = {

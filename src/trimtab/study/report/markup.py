@@ -53,3 +53,7 @@ def data_link(label: object, text: str, *, media_type: str, filename: str) -> Ht
 def scroller(table: Html, label: str) -> Html:
     """A table that scrolls sideways inside its own box, also from the keyboard."""
     return tag("div", table, class_="scroll", tabindex="0", role="region", aria_label=label)
+
+
+def section(title: str, *content: object) -> Html:
+    return tag("section", tag("h2", title), *content)

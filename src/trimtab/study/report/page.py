@@ -3,31 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from typing import Any
 
-from trimtab.core.outcome import Track
-
-from ..results import Comparison, Results
-from . import anytime, charts, downloads, sections, tables
-from .headline import headline
-from .markup import Html, join, tag
-from .scale import RatioScale
-from .words import direction, name_of, ratio, tracks, unit
+from ..results import Results
+from . import sections, tables
+from .chapter import Chapter
+from .downloads import as_csv, as_json
+from .headline import absent, failed, finding, headline
+from .markup import Html, section, tag
+from .words import name_of, tracks
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # the browser itself refuses any request
-
-
-@dataclass(frozen=True)
-class Chapter:
-    """One track of one study, compared on every metric."""
-
-    results: Results
-    track: Track
-    comparisons: tuple[Comparison, ...]
-    name: str  # prefix of its SVG ids
 
 
 def page(studies: Sequence[Results]) -> str:
@@ -44,146 +31,68 @@ def page(studies: Sequence[Results]) -> str:
     )
     content = [_scorecard(studies)] if len(studies) > 1 else []
     content += [study(results, f"s{k}") for k, results in enumerate(studies)]
-    content.append(tag("footer", sections.how_to_read(), tag("p", "Made by trimtab. This file makes no network request.")))
+    made_by = tag("p", "Made by trimtab. This file is whole in itself: it asks nothing of any network.")
+    content.append(tag("footer", sections.how_to_read(), made_by))
     return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *content)), lang='en')}\n"
 
 
 def _scorecard(studies: Sequence[Results]) -> Html:
     entries = (
-        tag("li", tag("a", name_of(results), href=f"#s{k}"), tag("p", headline(results)[0]))
+        tag("li", tag("a", name_of(results), href=f"#s{k}"), tag("p", *headline(results)[:1]))
         for k, results in enumerate(studies)
     )
-    return tag("header", tag("p", "trimtab", class_="kicker"), tag("h1", "Scorecard"), tag("ol", *entries, class_="scorecard"))
+    kicker = tag("p", "trimtab studies", class_="kicker")
+    return tag("header", kicker, tag("h1", "Scorecard"), tag("ol", *entries, class_="scorecard"))
 
 
 def study(results: Results, name: str) -> Html:
     """One study, from its finding down to its data."""
-    chapters = [
-        Chapter(results, t, tuple(results.compare(m.name, track=t) for m in results.metrics), f"{name}{t[0]}")
-        for t in tracks(results)
-    ]
-    said = headline(results)
+    chapters = Chapter.all_of(results, name)
     top = tag(
         "header",
         tag("p", "trimtab study", class_="kicker"),
         tag("h1", name_of(results)),
         tag("p", results.question, class_="question") if results.question else "",
-        tag("p", said[0], class_="headline") if said else "",
-        tag("p", " ".join(said[1:]), class_="more") if said[1:] else "",
+        *_findings(results),
         sections.asked(results),
     )
-    parts = [part for chapter in chapters for part in track_sections(chapter, alone=len(chapters) == 1)]
-    return tag("article", top, *parts, *_absences(results), *_data(results, chapters), *_colophon(results), id=name)
+    compared = [part for chapter in chapters for part in chapter.sections()]
+    return tag("article", top, *compared, *_absences(results), *_data(results, chapters), *_colophon(results), id=name)
 
 
-def track_sections(chapter: Chapter, *, alone: bool) -> list[Html]:
-    """The comparison on each metric, instance by instance, cost, and the way there."""
-    ranked = [c for c in chapter.comparisons if any(row.instances for row in c.rows)]
-    if not ranked:
-        return [_section(_title(chapter, "No results", alone), tag("p", "No cell of this track has a value."))]
-    first, *others = ranked
-    body = [_metric_block(first), tag("figure", charts.forest(first, name=f"{chapter.name}f"), _legend(first), class_="wide")]
-    made = [_section(_title(chapter, "Comparison", alone), *body)]
-    made += [_section(_title(chapter, "Other metrics", alone), *map(_metric_block, others))] if others else []
-    made += [_section(_title(chapter, "Instance by instance", alone), *_panels(first, chapter.name))]
-    made += [_section(_title(chapter, "Cost", alone), *_costs(first, chapter.name))]
-    curves = anytime.curves(chapter.results, first)
-    if curves:
-        made.append(_section(_title(chapter, "Anytime", alone), *_anytime(curves, first, chapter.name)))
-    return made
+def _findings(results: Results) -> Iterator[Html]:
+    """The first sentence of each track large, the others below it."""
+    found = tracks(results)
+    for track in found:
+        first, *rest = finding(results, track)
+        label = tag("span", f"{track} track", class_="label") if len(found) > 1 else ""
+        yield tag("p", label, first, class_="headline")
+        yield tag("p", " ".join(rest), class_="more")
+    yield tag("p", " ".join([*absent(results), *failed(results)]), class_="more")
 
 
-def _title(chapter: Chapter, what: str, alone: bool) -> str:
-    return what if alone else f"{what} · {chapter.track} track"
-
-
-def _section(title: str, *content: object, **attributes: Any) -> Html:
-    return tag("section", tag("h2", title), *content, **attributes)
-
-
-def _metric_block(comparison: Comparison) -> Html:
-    metric = comparison.metric
-    note = f"{direction(metric)}; ratio to {comparison.reference}" if comparison.reference else direction(metric)
-    heading = tag("h3", metric.name, " ", tag("span", note, class_="aside"))
-    short = [f"{row.solver} ({row.instances})" for row in comparison.rows if row.instances < len(comparison.instances)]
-    missing = tag("p", f"Not on all {len(comparison.instances)} instances: {', '.join(short)}.", class_="note") if short else ""
-    return tag("div", heading, tables.comparison_table(comparison), missing, class_="metric")
-
-
-def _legend(comparison: Comparison) -> Html:
-    entries = (("better", "●", "better"), ("worse", "◆", "worse"), ("level", "○", "not separated"))
-    marks = (join([tag("span", mark, class_=f"mark {name}"), f" {said}"]) for name, mark, said in entries)
-    return tag("figcaption", join(marks, Html("&emsp;")), Html("&emsp;"), "Faint dots are instances.")
-
-
-def _panels(comparison: Comparison, name: str) -> list[Html]:
-    rows = [row for row in comparison.rows if row.verdict != "reference" and row.paired]
-    scale = RatioScale.over(r for row in rows for r in charts.paired_ratios(comparison, row.solver).values())
-    figures = (
-        tag(
-            "figure",
-            tag("figcaption", tag("b", row.solver), tag("span", f"{ratio(row.ratio)} · {row.wins} of {row.paired} won")),
-            charts.instance_panel(comparison, row, scale, name=f"{name}i{k}"),
-        )
-        for k, row in enumerate(rows)
-    )
-    intro = (
-        f"One stroke for each instance, from 1 (as {comparison.reference}) to the solver's ratio on it, sorted. "
-        f"{comparison.metric.name}: {direction(comparison.metric)}."
-    )
-    return [tag("p", intro, class_="note"), tag("div", *figures, class_="panels")]
-
-
-def _costs(comparison: Comparison, name: str) -> list[Html]:
-    rows = [row for row in comparison.rows if row.instances]
-    kinds = (
-        ("time to decide, each cell", {row.solver: row.solve_s for row in rows}, True),
-        ("training, CPU time", {row.solver: row.fit_s for row in rows}, True),
-        ("evaluations, each cell", {row.solver: row.evaluations for row in rows}, False),
-    )
-    drawn = (
-        tag("figure", charts.cost(rows, costs, label=label, name=f"{name}c{k}", in_seconds=in_seconds))
-        for k, (label, costs, in_seconds) in enumerate(kinds)
-        if any(costs.values())
-    )
-    intro = f"{comparison.metric.name}, as a ratio to {comparison.reference}, against what it costs."
-    return [tag("p", intro, class_="note"), tag("div", *drawn, class_="pair"), tables.cost_table(rows)]
-
-
-def _anytime(curves: Sequence[anytime.Curve], comparison: Comparison, name: str) -> list[Html]:
-    intro = (
-        f"The best {comparison.metric.name} found so far, as a ratio to what {comparison.reference} ends with "
-        "(geometric mean over instances)."
-    )
-    drawing = charts.anytime(curves, reference=comparison.reference, name=f"{name}a")
-    return [tag("p", intro, class_="note"), tag("figure", drawing, class_="wide")]
-
-
-def _absences(results: Results) -> list[Html]:
-    made = []
+def _absences(results: Results) -> Iterator[Html]:
     if results.unavailable:
-        made.append(_section("Unavailable", tables.unavailable_table(results.unavailable)))
+        yield section("Unavailable", tables.unavailable_table(results.unavailable))
     if any(run.status not in ("ok", "unavailable") for run in results.runs):
-        made.append(_section("Failed", tables.failure_table(results)))
-    return made
+        yield section("Without a result", tables.failure_table(results))
 
 
-def _data(results: Results, chapters: Sequence[Chapter]) -> list[Html]:
+def _data(results: Results, chapters: Sequence[Chapter]) -> Iterator[Html]:
     comparisons = [comparison for chapter in chapters for comparison in chapter.comparisons]
-    if not comparisons:
-        return []
-    links = sections.download_links(
-        name_of(results), downloads.as_csv(comparisons), downloads.as_json(results, comparisons)
-    )
-    shown = (
-        sections.details(f"{c.metric.name}{', ' * bool(unit(c.metric))}{unit(c.metric)}, every instance, {chapter.track} track", tables.instance_table(c))
-        for chapter in chapters
-        for c in chapter.comparisons[:1]
-    )
-    intro = tag("p", "Values of every instance, averaged over seeds; all metrics.", class_="note")
-    return [_section("Data", intro, links, *shown)]
+    if comparisons:
+        links = sections.download_links(name_of(results), as_csv(comparisons), as_json(results, comparisons))
+        intro = tag("p", "The values of every instance, averaged over seeds, on all metrics.", class_="note")
+        yield section("Data", intro, links, *(_instances(chapter) for chapter in chapters))
 
 
-def _colophon(results: Results) -> list[Html]:
-    made = [_section("Reproduce", sections.reproduce(results))]
-    return [*made, _section("System", sections.environment(results.system))] if results.system else made
+def _instances(chapter: Chapter) -> Html:
+    metric = chapter.comparisons[0].metric
+    summary = f"{metric.name} of every instance, {chapter.track} track"
+    return sections.details(summary, tables.instance_table(chapter.comparisons[0]))
+
+
+def _colophon(results: Results) -> Iterator[Html]:
+    yield section("Reproduce", sections.reproduce(results))
+    if results.system:
+        yield section("System", sections.environment(results.system))

@@ -6,9 +6,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 FARTHEST = 50.0  # what lies beyond is drawn at the edge
-NICE = (0.02, 0.05, 0.1, 0.2, 0.5, 0.67, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 5.0, 10.0, 20.0, 50.0)
+#: Round ratios, from fine to coarse.
+LADDERS = (
+    *(tuple(round(1 + step * k, 3) for k in range(-int(0.7 / step), 31)) for step in (0.01, 0.02, 0.05, 0.1)),
+    (0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.5, 3.0),
+    (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0),
+    (0.25, 0.5, 0.7, 1.0, 1.4, 2.0, 3.0, 4.0),
+    (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0),
+    (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0),
+    (0.1, 0.3, 1.0, 3.0, 10.0),
+    (0.1, 1.0, 10.0),
+)
 
 
 @dataclass(frozen=True)
@@ -37,14 +48,10 @@ class RatioScale:
         return min(1.0, max(0.0, across))
 
     def ticks(self, most: int = 5) -> list[float]:
-        """At most `most` round ratios, 1 always among them."""
-        span = self.high - self.low
-        if self.high / self.low < 2.2:
-            step = next(s for s in (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5, 1.0) if span / s < most)
-            first, last = math.ceil((self.low - 1) / step), math.floor((self.high - 1) / step)
-            return [round(1 + k * step, 4) for k in range(first, last + 1)]
-        inside = [t for t in NICE if self.low <= t <= self.high]
-        while len(inside) > most:
-            one = inside.index(1.0)
-            inside = inside[one % 2 :: 2]
-        return inside
+        """At most `most` round ratios, far enough apart to be labelled; 1 always among them."""
+        span = math.log(self.high / self.low)
+        for candidates in LADDERS:
+            inside = [t for t in candidates if self.low <= t <= self.high]
+            if all(math.log(b / a) >= 0.7 * span / most for a, b in pairwise(inside)):
+                return inside
+        return [1.0]

@@ -10,21 +10,21 @@ from ..results import Results
 from .markup import Html, data_link, join, tag
 from .words import budget, command, count, listed, tracks
 
-HOW_TO_READ = (
-    ("Pairing", "Solvers are compared on the same instances with the same seeds. Seeds are averaged inside an instance "
-     "first; the instance is the sampling unit, so more seeds never make an interval narrower than the instances allow."),
-    ("Ratio", "The geometric mean over instances of solver ÷ reference. A geometric mean treats twice and half alike and "
-     "gives a small instance the same say as a large one; the ratio of two solvers does not depend on the reference."),
-    ("95 % interval", "A t interval on the logarithms of those ratios. If the study were repeated on new instances of the "
-     "same kind, about 95 of 100 such intervals would hold the true ratio."),
-    ("Verdict", "“better” and “worse” come from the paired t test, adjusted by Holm's method for the number of solvers: the "
-     "chance of any wrong verdict in a table is at most 5 %. An interval is not adjusted, so one that just misses 1 may "
-     "still be “not separated”. The number beside it says how many instances would separate a difference of this size."),
-    ("Won, tied, lost", "The number of instances on which the solver's average is better than, equal to or worse than the "
-     "reference's. The worst instance is the one with the least favourable ratio."),
-    ("Tracks", "A policy decides without trying; a search may evaluate candidates, within the same budget for all. The two "
-     "are never ranked together."),
-)  # fmt: skip
+HOW_TO_READ = {
+    "Pairing": "Solvers are compared on the same instances under the same seeds. Seeds are averaged inside an instance "
+    "first, and the instance is the sampling unit: more seeds make no interval narrower than the instances allow.",
+    "Ratio": "The geometric mean over instances of solver ÷ reference. It treats twice and half alike, gives a small "
+    "instance the same say as a large one, and ranks solvers the same way whichever is the reference.",
+    "95 % interval": "Student's t interval on the logarithms of those ratios. Were the study repeated on new instances "
+    "of the same kind, about 95 of 100 such intervals would hold the true ratio.",
+    "Verdict": "“Better” and “worse” come from the paired t test, adjusted by Holm's method for the number of solvers: "
+    "the chance of any wrong verdict in a table is at most 5 %. Intervals are not adjusted, so one that just misses 1 "
+    "may still be “not separated”. “Needs” says how many instances would probably separate a difference of this size.",
+    "Won, tied, lost": "On how many instances the solver's average is better than, equal to and worse than the "
+    "reference's. The worst instance is the one with the least favourable ratio.",
+    "Tracks": "A policy decides without trying anything; a search may try candidates, within one budget for all. "
+    "The two are never ranked together.",
+}
 
 
 def facts(pairs: Iterable[tuple[str, object]]) -> Html:
@@ -60,6 +60,8 @@ def _entry(key: object, value: object) -> Html:
         shown: object = join((join([tag("span", k, class_="aside"), f" {v}"]) for k, v in value.items()), ", ")
     elif isinstance(value, (list, tuple)):
         shown = ", ".join(map(str, value))
+    elif key == "memory" and isinstance(value, int):
+        shown = f"{value / 2**30:.1f} GiB"
     elif isinstance(value, float):
         shown = f"{value:.4g}"
     else:
@@ -77,7 +79,7 @@ def reproduce(results: Results) -> Html:
 
 
 def how_to_read() -> Html:
-    entries = (join([tag("dt", name), tag("dd", text)]) for name, text in HOW_TO_READ)
+    entries = (join([tag("dt", name), tag("dd", text)]) for name, text in HOW_TO_READ.items())
     return details("How to read this", tag("dl", *entries, class_="prose"))
 
 
@@ -89,7 +91,7 @@ def download_links(name: str, csv_text: str, json_text: str) -> Html:
     stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
     return tag(
         "p",
-        data_link("CSV", csv_text, media_type="text/csv", filename=f"{stem}.csv"),
-        data_link("JSON", json_text, media_type="application/json", filename=f"{stem}.json"),
+        data_link("Download CSV", csv_text, media_type="text/csv", filename=f"{stem}.csv"),
+        data_link("Download JSON", json_text, media_type="application/json", filename=f"{stem}.json"),
         class_="downloads",
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..results import Comparison, Results, Row
 from .markup import Html, join, scroller, tag
 from .scale import RatioScale
-from .words import MARKS, NONE, aligned, count, duration, interval, number, ratio, unit, verdict
+from .words import MARKS, NONE, aligned, count, duration, interval, needed, number, ratio, unit
 
 CLASSES = {"better": "better", "worse": "worse", "reference": "reference"}
 
@@ -34,69 +34,76 @@ def words(*children: object, class_: str = "") -> Html:
     return tag("td", *children, class_=f"words {class_}".strip())
 
 
-def comparison_table(comparison: Comparison) -> Html:
-    """Who is better, by how much, how surely, and where it is worst."""
+def comparison_table(comparison: Comparison, unavailable: Iterable[str] = ()) -> Html:
+    """Who is better, by how much, how surely, and where it is worst; who could not run comes last."""
     rows = comparison.rows
     scale = RatioScale.over(v for row in rows for v in (row.low, row.ratio, row.high))
-    values = aligned(row.mean for row in rows)
+    failures = any(row.failures for row in rows)
     metric = comparison.metric
-    heading = f"mean, {unit(metric)}" if unit(metric) else "mean"
-    head = ["solver", heading, "ratio", "95 % interval", tag("th", _axis(scale), class_="bar", aria_hidden="true")]
-    head += [tag("th", "verdict", class_="words", scope="col"), "won", "tied", "lost"]
-    head += [tag("th", "worst instance", class_="words", scope="col"), "failed"]
-    body = (_comparison_row(row, value, scale) for row, value in zip(rows, values, strict=True))
+    head = ["solver", f"mean, {unit(metric)}" if unit(metric) else "mean", "ratio"]
+    head += [tag("th", _axis(scale), class_="bar", aria_hidden="true"), "95 % interval"]
+    head += [tag("th", "verdict", class_="words", scope="col"), "won / tied / lost", "worst on"]
+    head += ["failed"] * failures
+    values = aligned(row.mean for row in rows)
+    body = [_comparison_row(row, value, scale, failures) for row, value in zip(rows, values, strict=True)]
+    body += [_unavailable_row(solver, scale, failures) for solver in unavailable]
     return table(head, body, label=f"Comparison on {metric.name}", class_="comparison")
 
 
-def _comparison_row(row: Row, mean: str, scale: RatioScale) -> list[object]:
+def _comparison_row(row: Row, mean: str, scale: RatioScale, failures: bool) -> list[object]:
     mine = row.verdict == "reference"
-    worst: object = NONE
-    if row.worst_instance and not mine:
-        worst = join([row.worst_instance, tag("span", ratio(row.worst_ratio), class_="aside")], " ")
+    worst = join([row.worst_instance, " ", tag("span", ratio(row.worst_ratio), class_="beside")])
     return [
         row.solver,
         mean,
         "1" if mine else ratio(row.ratio),
+        _bar_cell(scale, interval_bar(row, scale)),
         NONE if mine else interval(row.low, row.high),
-        tag("td", interval_bar(row, scale), class_="bar"),
         verdict_cell(row),
-        *((NONE,) * 3 if mine else (row.wins, row.ties, row.losses)),
-        words(worst),
-        row.failures or NONE,
+        NONE if mine else f"{row.wins} / {row.ties} / {row.losses}",
+        NONE if mine or not row.worst_instance else worst,
+        *[row.failures or NONE] * failures,
     ]
 
 
+def _unavailable_row(solver: str, scale: RatioScale, failures: bool) -> list[object]:
+    said = words(tag("span", "×", class_="mark", aria_hidden="true"), " unavailable", class_="aside")
+    return [solver, NONE, NONE, _bar_cell(scale), NONE, said, NONE, NONE, *[NONE] * failures]
+
+
 def verdict_cell(row: Row) -> Html:
-    word = row.verdict.split(" (")[0]
     mark = tag("span", MARKS[row.verdict], class_="mark", aria_hidden="true")
-    return words(mark, " ", verdict(row), class_=CLASSES.get(word, ""))
+    more = tag("span", f" needs {needed(row.needed)}", class_="aside") if row.needed else ""
+    return words(mark, " ", row.verdict, more, class_=CLASSES.get(row.verdict, ""))
 
 
-def _x(scale: RatioScale, value: float) -> str:
-    return f"{2 + 156 * scale.position(value):.1f}"
+def _x(scale: RatioScale, value: float) -> float:
+    return round(2 + 156 * scale.position(value), 1)
+
+
+def _bar_cell(scale: RatioScale, *bar: Html) -> Html:
+    return tag("td", *bar, class_="bar", style=f"--one:{_x(scale, 1.0)}")
 
 
 def interval_bar(row: Row, scale: RatioScale) -> Html:
-    """The interval as a bar on the table's common scale, with the line of equality."""
-    one = _x(scale, 1.0)
-    parts = [tag("line", class_="one", x1=one, x2=one, y1=0, y2=40)]
+    """The interval as a bar on the table's common scale, notched at the ratio; hollow where it decides nothing."""
+    parts = []
     if row.verdict == "reference":
-        parts.append(tag("line", class_="ref", x1=one, x2=one, y1=12, y2=28))
-    elif math.isfinite(row.ratio):
-        at = _x(scale, row.ratio)
-        if math.isfinite(row.low) and math.isfinite(row.high):
-            parts.append(tag("line", class_="range", x1=_x(scale, row.low), x2=_x(scale, row.high), y1=20, y2=20))
-        if row.verdict == "worse":
-            parts.append(tag("path", class_="point", d=f"M{at} 14.5l5.5 5.5-5.5 5.5-5.5-5.5z"))
-        else:
-            parts.append(tag("circle", class_="point", cx=at, cy=20, r=4.5))
+        parts.append(tag("line", class_="ref", x1=_x(scale, 1), x2=_x(scale, 1), y1=6, y2=26))
+    elif math.isfinite(row.low) and math.isfinite(row.high):
+        low, high = _x(scale, row.low), _x(scale, row.high)
+        wide = max(3.0, high - low)
+        parts.append(tag("rect", x=round((low + high - wide) / 2, 1), y=11, width=round(wide, 1), height=10, rx=1.5))
+        if wide > 9:
+            parts.append(tag("line", class_="notch", x1=_x(scale, row.ratio), x2=_x(scale, row.ratio), y1=11, y2=21))
     said = "reference" if row.verdict == "reference" else f"ratio {ratio(row.ratio)}, {interval(row.low, row.high)}"
-    return tag("svg", *parts, viewBox="0 0 160 40", class_=CLASSES.get(row.verdict, "level"), role="img", aria_label=said)
+    return tag(
+        "svg", *parts, viewBox="0 0 160 32", class_=CLASSES.get(row.verdict, "level"), role="img", aria_label=said
+    )
 
 
 def _axis(scale: RatioScale) -> Html:
-    ticks = (tag("text", f"{t:g}", x=_x(scale, t), y=14) for t in scale.ticks(4))
-    return tag("svg", *ticks, viewBox="0 0 160 20")
+    return tag("svg", *(tag("text", f"{t:g}", x=_x(scale, t), y=14) for t in scale.ticks(4)), viewBox="0 0 160 18")
 
 
 def cost_table(rows: Sequence[Row]) -> Html:
@@ -111,7 +118,7 @@ def cost_table(rows: Sequence[Row]) -> Html:
         ]
         for row in rows
     )
-    head = ("solver", "training, CPU", "evaluations a cell", "deciding, a cell", "whole study, CPU")
+    head = ("solver", "training, CPU", "evaluations per cell", "deciding, per cell", "whole study, CPU")
     return table(head, body, label="Cost of each solver")
 
 
@@ -120,7 +127,7 @@ def instance_table(comparison: Comparison) -> Html:
     solvers = [row.solver for row in comparison.rows if row.instances]
     best = min if comparison.metric.goal == "minimize" else max
     every = [v for s in solvers for v in comparison.table.get(s, {}).values() if math.isfinite(v)]
-    decimals = len(aligned(every[:1] + [max(map(abs, every), default=1.0)])[0].partition(".")[2]) if every else 0
+    decimals = len(aligned([max(map(abs, every), default=1.0)])[0].partition(".")[2])
 
     def row(instance: str) -> list[object]:
         values = [comparison.table.get(s, {}).get(instance, math.nan) for s in solvers]
@@ -144,7 +151,13 @@ def failure_table(results: Results, *, most: int = 40) -> Html:
     kinds = Counter((run.solver, run.status, run.note) for run in failed)
     first = {(run.solver, run.status, run.note): run for run in reversed(failed)}
     body = (
-        [s, words(status), n, words(f"{first[s, status, note].instance}, seed {first[s, status, note].seed}"), words(note or NONE)]
+        [
+            s,
+            words(status),
+            n,
+            words(f"{first[s, status, note].instance}, seed {first[s, status, note].seed}"),
+            words(note or NONE),
+        ]
         for (s, status, note), n in kinds.most_common(most)
     )
     left = [tag("th", name, class_="words", scope="col") for name in ("status", "first", "what was said")]

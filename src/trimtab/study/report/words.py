@@ -10,7 +10,7 @@ from trimtab.core.outcome import Track
 from trimtab.core.problem import Metric
 from trimtab.core.task import Budget
 
-from ..results import Results, Row
+from ..results import Comparison, Results, Row
 
 #: A shape for each verdict, so that no reader depends on colour.
 MARKS = {"better": "●", "worse": "◆", "not separated": "○", "too few instances": "·", "reference": "│"}
@@ -47,14 +47,14 @@ def interval(low: float, high: float) -> str:
     return f"{ratio(low)} to {ratio(high)}" if math.isfinite(low) and math.isfinite(high) else NONE
 
 
-def duration(seconds: float) -> str:
+def duration(seconds: float, digits: int = 3) -> str:
     """Seconds in the unit that a person would pick."""
     if not math.isfinite(seconds) or seconds == 0:
         return number(seconds)
-    for limit, scale, unit in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (120, 1, "s"), (7200, 1 / 60, "min")):
+    for limit, scale, unit in ((1e-3, 1e6, "µs"), (1, 1e3, "ms"), (60, 1, "s"), (3600, 1 / 60, "min")):
         if seconds < limit:
-            return f"{number(seconds * scale, 3)} {unit}"
-    return f"{number(seconds / 3600, 3)} h"
+            return f"{number(seconds * scale, digits)} {unit}"
+    return f"{number(seconds / 3600, digits)} h"
 
 
 def count(many: int, noun: str) -> str:
@@ -93,8 +93,19 @@ def direction(metric: Metric) -> str:
 def verdict(row: Row) -> str:
     """The verdict as a word; where nothing is separated, how many instances it would take."""
     if row.verdict == "not separated" and row.needed:
-        return f"not separated (needs about {row.needed:,})"
+        return f"not separated (needs {needed(row.needed)})"
     return row.verdict
+
+
+def needed(instances: int) -> str:
+    """A planned number of instances, without pretending to know a large one."""
+    return f"about {instances:,}" if instances <= 10_000 else "over 10,000"
+
+
+def partial(comparison: Comparison) -> list[Row]:
+    """Solvers that lack a value on an instance where the reference has one: their ratio flatters them."""
+    complete = next((row.paired for row in comparison.rows if row.verdict == "reference"), 0)
+    return [row for row in comparison.rows if 0 < row.paired < complete]
 
 
 def tracks(results: Results) -> tuple[Track, ...]:
