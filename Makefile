@@ -21,7 +21,7 @@ demo: .venv/.demo  ## install, then compare cluster schedulers on the shipped wo
 	@$(BIN)/trimtab run cluster_scheduling --out runs/demo
 
 test: .venv/.dev tools  ## install what the tests need, then run them (ARGS="-k words" to choose)
-	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -rs $(ARGS)
+	@$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -rfEs $(ARGS)
 
 tools:  # Debian packages that some tests need
 	@bash .ci/need-tool java "Spark, the real system of cluster_scheduling" openjdk-17-jre-headless default-jre-headless
