@@ -44,24 +44,23 @@ def command(as_json: bool) -> None:
 
 def _extras() -> list[dict[str, str]]:
     """One row per package, under the first extra that brings it."""
-    rows, seen = [], set()
-    for extra, requirements in sorted(
-        readiness.extras().items(), key=lambda item: (item[0] in ("dev", "docs"), len(item[1]))
-    ):
-        for requirement in requirements:
-            if extra in NOT_LISTED or requirement.package in seen:
-                continue
-            seen.add(requirement.package)
-            rows.append(
-                {
-                    "extra": extra,
-                    "package": requirement.package,
-                    "wanted": f">= {requirement.minimum}" if requirement.minimum else "",
-                    "version": requirement.installed,
-                    "mend": "" if requirement.satisfied else readiness.install([extra]),
-                }
-            )
-    return rows
+    rows: dict[str, dict[str, str]] = {}
+    for extra, requirements in sorted(readiness.extras().items(), key=_narrow_first):
+        for requirement in requirements if extra not in NOT_LISTED else ():
+            row = {
+                "extra": extra,
+                "package": requirement.package,
+                "wanted": f">= {requirement.minimum}" if requirement.minimum else "",
+                "version": requirement.installed,
+                "mend": "" if requirement.satisfied else readiness.install([extra]),
+            }
+            rows.setdefault(requirement.package, row)
+    return list(rows.values())
+
+
+def _narrow_first(item: tuple[str, tuple[readiness.Requirement, ...]]) -> tuple[bool, int]:
+    extra, requirements = item
+    return extra in ("dev", "docs"), len(requirements)
 
 
 def _tools() -> list[dict[str, str]]:

@@ -32,13 +32,13 @@ def check_backend(problem: Problem[Any, Any], name: str = "", *, instances: int 
         before = fingerprint(instance)
         decision = solver.solve(task_for(problem, instance, backend, budget=Budget(20), seed=0))
         outcome = backend.evaluate(instance, decision, seed=1)
+        assert fingerprint(instance) == before, f"{where}: evaluate changed the instance"
         check_outcome(where, problem.metrics, outcome)
         check_outcome(f"{where}, another seed", problem.metrics, backend.evaluate(instance, decision, seed=2**31))
         if not is_exclusive(backend):
             again = [b.evaluate(instance, decision, seed=1) for b in (backend, twin)]
             assert all(dict(o.metrics) == dict(outcome.metrics) for o in again), f"{where}: seed 1 gives two outcomes"
         _check_many(where, backend, instance, decision)
-        assert fingerprint(instance) == before, f"{where}: evaluate changed the instance"
     return []
 
 
