@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -32,11 +32,16 @@ class Policy(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class CompiledPolicy:
-    """A scheduler that runs inside the event loop: a kind of `rules`, and its parameters."""
+    """A scheduler that runs inside the event loop: a kind of `rules`, and its parameters.
+
+    One that is no kind of rule brings a loop of its own, compiled only when it is
+    used; `decima.run_decima` is one.
+    """
 
     name: str
     kind: int
     parameters: Floats = field(default_factory=lambda: np.zeros(1))
+    loop: Callable[..., int] | None = None  # with the arguments of engine.run, which it replaces
 
 
 Decision = CompiledPolicy | Policy

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -113,7 +113,7 @@ class Run:
         self._places: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def to_end(self, policy: CompiledPolicy) -> None:
-        self._advance(policy.kind, policy.parameters)
+        self._advance(policy.loop or engine.run, policy.kind, policy.parameters)
 
     def ask(self, policy: Policy) -> None:
         for observation in self.decisions():
@@ -126,7 +126,7 @@ class Run:
 
     def next_decision(self) -> Observation | None:
         """Go on to the next scheduling event; None at the end."""
-        if not self._advance(EXTERNAL, np.zeros(1)):
+        if not self._advance(engine.run, EXTERNAL, np.zeros(1)):
             return None
         observation, self._places = observe(self.state, self.stream)
         return observation
@@ -154,10 +154,10 @@ class Run:
             trace=None if self._logged is None else np.concatenate([*self._logged, self._take_log()]),
         )
 
-    def _advance(self, kind: int, parameters: Floats) -> bool:
+    def _advance(self, loop: Callable[..., int], kind: int, parameters: Floats) -> bool:
         """True where a decision is wanted, False at the end."""
         while True:
-            why = engine.run(self.state, self.tables, self._jobs, self._arrival_ms, kind, parameters)
+            why = loop(self.state, self.tables, self._jobs, self._arrival_ms, kind, parameters)
             if why == engine.FULL:
                 self.state = grow(self.state)
             elif why == engine.LOG_FULL and self._logged is not None:
