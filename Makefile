@@ -63,9 +63,9 @@ clean:  ## remove what was built; .venv and runs/ stay
 	rm -rf dist build site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(v < (3, 11) and \
 	  f"trimtab needs Python 3.11 or newer; $(PYTHON) is {v.major}.{v.minor}.  Try: make $(MAKECMDGOALS) PYTHON=python3.12")'
-	@$(PYTHON) -m venv .venv
+	@"$(PYTHON)" -m venv .venv
 
 .venv/.demo: .venv/bin/python pyproject.toml constraints.txt
 	@echo "installing trimtab into .venv (about a minute the first time)"

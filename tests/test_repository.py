@@ -72,7 +72,7 @@ def test_make_says_what_it_can_do() -> None:
 def test_an_old_python_is_told_so(tmp_path: Path) -> None:
     old = tmp_path / "python3"
     pretend = "import collections, sys; sys.version_info = collections.namedtuple('V', 'major minor')(3, 9)"
-    old.write_text(f'#!/bin/sh\nexec {sys.executable} -c "{pretend}; $2"\n')
+    old.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{pretend}; $2"\n')
     old.chmod(0o755)
     for name in ("Makefile", "pyproject.toml", "constraints.txt"):
         (tmp_path / name).write_text((ROOT / name).read_text())
