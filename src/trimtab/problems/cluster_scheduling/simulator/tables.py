@@ -34,6 +34,7 @@ STAGE: Final = np.dtype(
         ("first_draw", np.int32),
         ("mean_ms", np.float64),
         ("path_s", np.float64),  # work of the stage and of the heaviest path below it
+        ("trouble", np.float64),  # the most work of any stage from here on, as a share of the job's heaviest
     ],
     align=True,
 )
@@ -90,6 +91,7 @@ def _stages(profile: JobProfile, first_edge: int, first_draw: int) -> tuple[Reco
     rows["first_draw"] = first_draw + np.arange(len(rows)) * len(profile.levels) * len(WAVES)
     rows["mean_ms"] = profile.mean_duration_ms
     rows["path_s"] = critical_path_s(profile)
+    rows["trouble"] = _trouble(profile)
     return rows, edges[:, 1]
 
 
@@ -103,21 +105,38 @@ def critical_path_s(profile: JobProfile) -> Floats:
     return path
 
 
+def _trouble(profile: JobProfile) -> Floats:
+    work = profile.num_tasks * profile.mean_duration_ms
+    most = np.asarray(work / max(work.max(), 1e-9), np.float64)
+    for stage in profile.topological_order[::-1]:
+        below = profile.edges[profile.edges[:, 0] == stage, 1]
+        if len(below):
+            most[stage] = max(most[stage], most[below].max())
+    return most
+
+
 def _draws(profile: JobProfile, first_sample: int, warmup_delay_ms: float) -> Records:
     """What a task draws from, for each stage, level and wave (decima-sim, node.py)."""
     start, count = profile.offsets[..., 0], np.diff(profile.offsets, axis=-1)[..., 0]  # (stages, levels, waves)
     rows = np.zeros(count.shape, DRAW)
     rows["start"], rows["count"] = first_sample + start, count
-    # fresh: else a first wave, later by the warm-up. first: else a fresh one. rest: else a first one
-    late = rows[..., FIRST].copy()
+    measured = rows.copy()
+    late = _first_of(measured, (FIRST, REST))
     late["delay_ms"] = warmup_delay_ms
-    measured_fresh = rows[..., FRESH].copy()
-    rows[..., FRESH] = np.where(count[..., FRESH] > 0, rows[..., FRESH], late)
-    rows[..., FIRST] = np.where(count[..., FIRST] > 0, rows[..., FIRST], measured_fresh)
-    rows[..., REST] = np.where(count[..., REST] > 0, rows[..., REST], rows[..., FIRST])
+    rows[..., FRESH] = np.where(count[..., FRESH] > 0, measured[..., FRESH], late)
+    rows[..., FIRST] = _first_of(measured, (FIRST, FRESH, REST))
+    rows[..., REST] = _first_of(measured, (REST, FIRST, FRESH))
     # a level at which the stage never ran: the largest at which it did
-    ran: NDArray[np.bool_] = (count > 0).any(axis=-1)  # (stages, levels)
+    ran = np.sum(count, axis=-1) > 0  # (stages, levels)
     largest = ran.shape[1] - 1 - np.argmax(ran[:, ::-1], axis=1)
     missing = ~ran
     rows[missing] = rows[np.arange(len(rows)), largest][np.nonzero(missing)[0]]
     return rows.reshape(-1)
+
+
+def _first_of(rows: Records, waves: tuple[int, ...]) -> Records:
+    """Of several waves, the first one with a measurement."""
+    chosen = rows[..., waves[-1]]
+    for wave in waves[-2::-1]:
+        chosen = np.where(rows["count"][..., wave] > 0, rows[..., wave], chosen)
+    return chosen
