@@ -91,3 +91,31 @@ def test_commits_can_be_checked_without_a_network() -> None:
 @pytest.mark.parametrize("script", [".ci/run", ".ci/need-tool"])
 def test_scripts_parse(script: str) -> None:
     subprocess.run(["bash", "-n", ROOT / script], check=True)
+
+
+def need_tool(folder: Path, **programs: str) -> subprocess.CompletedProcess[str]:
+    """Run ``.ci/need-tool`` on a machine that has nothing but bash and these programs."""
+    folder.mkdir()
+    bash = "/bin/bash"
+    for name, body in {"env": 'exec /usr/bin/env "$@"', **programs}.items():
+        (folder / name).write_text(f"#!{bash}\n{body}\n")
+        (folder / name).chmod(0o755)
+    command = [bash, ROOT / ".ci/need-tool", "jvm", "Spark", "new-jre", "old-jre"]
+    return subprocess.run(command, env={"PATH": str(folder)}, capture_output=True, text=True, check=False)
+
+
+def test_a_tool_is_brought_where_it_may_be_and_only_missed_elsewhere(tmp_path: Path) -> None:
+    apt = f'echo "$@" >> {tmp_path}/asked; [[ "$*" != *new-jre* ]]'
+    here = need_tool(tmp_path / "here", jvm="", id="echo 0", **{"apt-get": apt})
+    assert (here.returncode, here.stdout, here.stderr) == (0, "", "")
+
+    brought = need_tool(tmp_path / "root", id="echo 0", true="", **{"apt-get": apt})
+    assert (brought.returncode, brought.stderr) == (0, "")
+    assert "installing old-jre" in brought.stdout  # the second choice, where the first can't be had
+    assert (tmp_path / "asked").read_text().startswith("update")
+
+    for case, sudo in {"no sudo": {}, "a password": {"sudo": "exit 1"}}.items():
+        missed = need_tool(tmp_path / case.replace(" ", ""), id="echo 1000", **{"apt-get": apt, **sudo})
+        assert missed.returncode == 0, case
+        assert "tests of Spark will be skipped" in missed.stderr, case
+        assert "apt-get install new-jre" in missed.stderr, case
