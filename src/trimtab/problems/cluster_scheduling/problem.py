@@ -46,6 +46,7 @@ class JobProfile:
     durations: Floats  # (samples,) ms
     offsets: Ints  # (stages, levels, 3 waves, 2) the range of `durations` to draw from
     measured_mean_ms: Floats | None = None  # (stages,) where the ranges above repeat or leave out measurements
+    driver: NDArray[np.bool_] | None = None  # (stages,) True: one task, in which the job's driver prepares what follows
 
     def __post_init__(self) -> None:
         _check_shapes(self)
@@ -125,6 +126,8 @@ def _check_shapes(p: JobProfile) -> None:
     expected = {"num_tasks": (stages,), "edges": (len(p.edges), 2), "offsets": (stages, levels, 3, 2)}
     if p.measured_mean_ms is not None:
         expected["measured_mean_ms"] = (stages,)
+    if p.driver is not None:
+        expected["driver"] = (stages,)
     for field, shape in expected.items():
         if getattr(p, field).shape != shape:
             raise InvalidInstance(f"job {p.name!r}, field {field!r}: shape {getattr(p, field).shape}, expected {shape}")

@@ -47,13 +47,17 @@ def test_what_is_saved_is_loaded(tmp_path_factory, shapes, scale):
     assert all(same(a, b) for a, b in zip(load_profiles(path), profiles, strict=True))
 
 
-def test_a_measured_mean_is_kept(tmp_path: Path):
-    profiles = [chain(2, 1, "a"), replace(chain(3, 1, "b"), measured_mean_ms=np.array([1.5, 2.5, 3.5]))]
+def test_what_only_some_profiles_have_is_kept(tmp_path: Path):
+    extra = {"measured_mean_ms": np.array([1.5, 2.5, 3.5]), "driver": np.array([True, False, False])}
+    profiles = [chain(2, 1, "a"), replace(chain(3, 1, "b"), **extra)]
     save_profiles(tmp_path / "p.npz", profiles, {})
     a, b = load_profiles(tmp_path / "p.npz")
     assert a.measured_mean_ms is None
     assert b.measured_mean_ms is not None
     assert b.measured_mean_ms.tolist() == [1.5, 2.5, 3.5]
+    assert a.driver is None
+    assert b.driver is not None
+    assert b.driver.tolist() == [True, False, False]
 
 
 def test_whole_milliseconds_are_stored_narrow(tmp_path: Path):

@@ -10,7 +10,7 @@ each job in ``<name>_count``::
     levels                            (all levels,)
     offsets                           (all stages x levels, 3, 2), counted in stages x levels
     durations                         (all samples,) ms; uint32 when every one is a whole number, else float64
-    measured_mean_ms                  (stages of those jobs that have it,)
+    measured_mean_ms, driver          (stages of those jobs that have it,)
 
 Reading trusts nothing: sizes are checked before anything is allocated.
 """
@@ -37,8 +37,8 @@ from ..problem import JobProfile
 FORMAT = 1
 MAX_BYTES = 1 << 31  # unpacked; Decima's whole data set is 8 MB
 
-_COUNTED = ("num_tasks", "edges", "levels", "offsets", "durations", "measured_mean_ms")
-_FLOATS = ("durations", "measured_mean_ms")
+_COUNTED = ("num_tasks", "edges", "levels", "offsets", "durations", "measured_mean_ms", "driver")
+_KINDS: Mapping[str, str] = {"durations": "iuf", "measured_mean_ms": "iuf", "driver": "b"}  # others: whole numbers
 _TRAILING: Mapping[str, tuple[int, ...]] = {"edges": (2,), "offsets": (3, 2)}
 _DAMAGE = (OSError, zipfile.BadZipFile, zlib.error, ValueError, KeyError, EOFError, NotImplementedError, RuntimeError)
 
@@ -128,7 +128,9 @@ def _pack(profiles: Sequence[JobProfile]) -> dict[str, NDArray[Any]]:
 
 def _column(profile: JobProfile, field: str) -> NDArray[Any]:
     values = getattr(profile, field)
-    return np.zeros(0) if values is None else np.asarray(values).reshape(-1, *_TRAILING.get(field, ()))
+    if values is None:
+        return np.zeros(0, np.bool_ if field == "driver" else np.float64)
+    return np.asarray(values).reshape(-1, *_TRAILING.get(field, ()))
 
 
 def _narrow(durations: NDArray[np.float64]) -> NDArray[Any]:
@@ -145,7 +147,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
     if np.lib.format.read_magic(stream) != (1, 0):
         raise ValueError(f"{name} has an unknown array format")
     shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    if dtype.kind not in "iufU" or (fortran and len(shape) > 1):
+    if dtype.kind not in "biufU" or (fortran and len(shape) > 1):
         raise ValueError(f"{name} has the type {dtype}")
     values = np.frombuffer(stream.read(), dtype) if dtype.itemsize else np.zeros(shape, dtype)
     return values.reshape(shape)
@@ -173,7 +175,7 @@ def _texts(arrays: Mapping[str, NDArray[Any]], field: str) -> list[str]:
 def _split(arrays: Mapping[str, NDArray[Any]], field: str, names: Sequence[str]) -> list[NDArray[Any]]:
     """A field's concatenated array, cut into one part for each job."""
     values, counts = arrays[field], arrays[f"{field}_count"]
-    if values.dtype.kind not in ("iuf" if field in _FLOATS else "iu"):
+    if values.dtype.kind not in _KINDS.get(field, "iu"):
         raise InvalidInstance(f"field {field!r} has the type {values.dtype}")
     if values.shape[1:] != _TRAILING.get(field, ()) or values.ndim == 0:
         raise InvalidInstance(f"field {field!r} has the shape {values.shape}")
@@ -204,6 +206,7 @@ def _profile(name: str, group: str, fields: dict[str, NDArray[Any]]) -> JobProfi
         durations=fields["durations"].astype(np.float64),
         offsets=fields["offsets"].astype(np.int64).reshape(stages, levels, 3, 2),
         measured_mean_ms=fields["measured_mean_ms"].astype(np.float64) if len(fields["measured_mean_ms"]) else None,
+        driver=fields["driver"].astype(np.bool_) if len(fields["driver"]) else None,
     )
 
 

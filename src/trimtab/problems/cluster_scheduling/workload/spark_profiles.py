@@ -136,6 +136,7 @@ def _profile(name: str, runs: Sequence[_Shaped]) -> JobProfile:
         levels=np.array(levels),
         durations=durations,
         offsets=offsets,
+        driver=np.isin(np.arange(len(layout.num_tasks)), layout.driver),
     )
 
 
