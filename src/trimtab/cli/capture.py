@@ -36,8 +36,7 @@ class Captures(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.command("capture", cls=Captures, subcommand_metavar="PROBLEM [ARGS]...")
-@debug_option
+@click.command("capture", cls=Captures, params=[debug_option], subcommand_metavar="PROBLEM [ARGS]...")
 def command() -> None:
     """Make a workload from your own program or system.
 

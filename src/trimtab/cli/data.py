@@ -30,8 +30,12 @@ def _complete(ctx: click.Context, parameter: click.Parameter, incomplete: str) -
 names_argument = click.argument("names", metavar="[DATASET]...", nargs=-1, shell_complete=_complete)
 
 
-@click.group("data")
-@debug_option
+class InOrder(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group("data", cls=InOrder, params=[debug_option])
 def command() -> None:
     """List, fetch, verify, import and export data sets.
 
@@ -42,7 +46,7 @@ def command() -> None:
 
 @verb("list", command)
 def list_(as_json: bool) -> None:
-    """Every data set that trimtab or a plugin knows, and whether it is here."""
+    """Data sets of trimtab and its plugins, and which are here."""
     from trimtab.data import list_datasets
 
     rows = [_describe(dataset) for dataset in list_datasets()]
@@ -56,9 +60,9 @@ def list_(as_json: bool) -> None:
 @verb("fetch", command)
 @names_argument
 def fetch(names: Sequence[str], as_json: bool) -> None:
-    """Download data sets into the cache; by default all that somebody publishes.
+    """Download data sets into the cache.
 
-    A broken download goes on where it ended.
+    By default all that somebody publishes. A broken download goes on where it ended.
     """
     from trimtab.data import fetch as fetch_one
     from trimtab.data import list_datasets
@@ -85,9 +89,9 @@ def fetch(names: Sequence[str], as_json: bool) -> None:
 @verb("verify", command)
 @names_argument
 def verify(names: Sequence[str], as_json: bool) -> int:
-    """Read every file again and compare it with its card; by default those that are here.
+    """Read files again and compare them with their cards.
 
-    Exit code 1 where a file is wrong, 3 where one that you name is missing.
+    By default those of every data set. Exit code 1 where a file is wrong, 3 where one that you name is missing.
     """
     from trimtab.data import list_datasets
     from trimtab.data import verify as verify_one
@@ -112,7 +116,10 @@ def verify(names: Sequence[str], as_json: bool) -> int:
 @verb("import", command)
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 def import_(paths: Sequence[Path], as_json: bool) -> None:
-    """Copy files, or all that a folder holds, into the cache: recognised by their contents, whatever their names."""
+    """Copy files that you have into the cache.
+
+    They are recognised by their contents, whatever their names; of a folder, all that is in it.
+    """
     from trimtab.data import import_path
 
     with Progress("import") as progress:
@@ -131,7 +138,7 @@ def import_(paths: Sequence[Path], as_json: bool) -> None:
 @click.argument("name", metavar="DATASET", shell_complete=_complete)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def export(name: str, folder: Path, as_json: bool) -> None:
-    """Write a new folder with the files of a data set and its card as Croissant JSON-LD."""
+    """Write a folder with a data set and its card (Croissant)."""
     from trimtab.data import export as export_one
 
     written = export_one(name, folder)

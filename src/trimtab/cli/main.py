@@ -68,12 +68,12 @@ class Verbs(click.Group):
 
 @click.command(
     cls=Verbs,
+    params=[debug_option],
     subcommand_metavar="VERB [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`trimtab VERB --help` says more.",
 )
 @click.version_option(package_name="trimtab", message="trimtab %(version)s")
-@debug_option
 def cli() -> None:
     """Computer systems that learn to optimise themselves."""
 

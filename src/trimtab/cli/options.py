@@ -52,14 +52,14 @@ def _split(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     return names
 
 
-debug_option = click.option(
-    "--debug",
+debug_option = click.Option(
+    ["--debug"],
     is_flag=True,
     expose_value=False,
     callback=_set_debug,
     help=f"Show the traceback of an error (or set {DEBUG}=1).",
 )
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on standard output, and nothing else.")
+json_option = click.Option(["--json", "as_json"], is_flag=True, help="Print JSON on standard output, and nothing else.")
 problem_argument = click.argument("name", metavar="PROBLEM", shell_complete=complete_problem)
 backend_option = click.option(
     "--backend", default="", shell_complete=complete_from("backends"), help="Default: the problem's first."
@@ -70,7 +70,6 @@ suite_option = click.option(
     shell_complete=complete_from("suites"),
     help="A named set of instances, not the shipped one.",
 )
-seed_option = click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 learner_option = click.option(
     "--solver", "learner", shell_complete=complete_from("learners"), help="Which one. Default: the only one there is."
 )
@@ -84,16 +83,27 @@ def names_option(name: str, description: str, complete: str = "") -> Callable[[A
 
 def positive(unit: str) -> click.FloatRange:
     """The type of an amount in some unit."""
-    number = click.FloatRange(min=0, min_open=True)
-    number.name = unit
-    return number
+    amount = click.FloatRange(min=0, min_open=True)
+    amount.name = unit
+    return amount
+
+
+def whole(minimum: int) -> click.IntRange:
+    """The type of a number of things."""
+    count = click.IntRange(min=minimum)
+    count.name = "n"
+    return count
+
+
+seed_option = click.option("--seed", type=whole(0), default=0, show_default=True)
 
 
 def verb(name: str, group: click.Group | None = None) -> Callable[[Callable[..., Any]], click.Command]:
     """A verb, or a verb of a group: `--json` and `--debug` come with it."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        command = click.command(name)(json_option(debug_option(function)))
+        command = click.command(name)(function)
+        command.params += [json_option, debug_option]
         if group is not None:
             group.add_command(command)
         return command

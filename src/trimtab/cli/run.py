@@ -23,6 +23,7 @@ from .options import (
     positive,
     suite_option,
     verb,
+    whole,
 )
 from .progress import Progress
 from .screen import console, emit, say, show
@@ -43,11 +44,11 @@ SEEDS, QUICK_SEEDS = 5, 2
 @names_option("--solvers", "Default: all.", "solvers")
 @click.option("--track", type=click.Choice(("policy", "search")), help="Only these.")
 @click.option("--reference", default="", help="The solver that others are compared with. Default: the problem's.")
-@click.option("--seeds", type=click.IntRange(min=1), help=f"How many. Default: {SEEDS}, with --quick {QUICK_SEEDS}.")
-@click.option("--budget", type=click.IntRange(min=1), help="Evaluations of a search. Default: 200, with --quick 30.")
+@click.option("--seeds", type=whole(1), help=f"How many. Default: {SEEDS}, with --quick {QUICK_SEEDS}.")
+@click.option("--budget", type=whole(1), help="Evaluations of a search. Default: 200, with --quick 30.")
 @click.option("--budget-seconds", type=positive("s"), help="Seconds of each solver on each instance.")
 @backend_option
-@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option("-j", "--jobs", type=whole(1), default=1, show_default=True, help="Worker processes.")
 @click.option("--executor", type=click.Choice(("serial", "processes", "ray")), help="Where the workers are.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Default: runs/PROBLEM[-SUITE].")
 @click.option("--no-report", is_flag=True, help="Print the table, write no HTML.")

@@ -16,7 +16,7 @@ from trimtab.core.errors import InvalidInstance, TrimtabError, Unavailable, Usag
 from trimtab.core.outcome import Outcome
 from trimtab.core.problem import Problem, Rendering
 
-from .options import Interrupted, backend_option, names_option, positive, problem_argument, seed_option, verb
+from .options import Interrupted, backend_option, names_option, positive, problem_argument, seed_option, verb, whole
 from .progress import Progress
 from .screen import emit, jsonable, number, show, table, write_files
 
@@ -40,7 +40,7 @@ class Attempt:
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file from `train`.")
 @backend_option
 @seed_option
-@click.option("--budget", type=click.IntRange(min=1), default=200, show_default=True, help="Evaluations of a search.")
+@click.option("--budget", type=whole(1), default=200, show_default=True, help="Evaluations of a search.")
 @click.option("--budget-seconds", type=positive("s"), help="Seconds of a search.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Write the best decision here.")
 def command(

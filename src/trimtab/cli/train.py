@@ -31,6 +31,7 @@ from .options import (
     seed_option,
     suite_option,
     verb,
+    whole,
 )
 from .progress import Progress
 from .screen import emit, number, say, to_json, write_files
@@ -45,7 +46,7 @@ from .screen import emit, number, say, to_json, write_files
 @suite_option
 @backend_option
 @seed_option
-@click.option("--budget", type=click.IntRange(min=1), help="Evaluations of each training instance.")
+@click.option("--budget", type=whole(1), help="Evaluations of each training instance.")
 @click.option("--budget-seconds", type=positive("s"), help="Seconds in all.")
 def command(
     name: str,
