@@ -105,11 +105,12 @@ def _recorded(queries: Sequence[str], scale: float, level: int, campaign: Campai
 
 
 def tpch_profiles(log: SparkLog) -> list[JobProfile]:
-    """The queries among a log's jobs, lightest scale first; a query's profiles are one group ("q5")."""
-    found = [(profile, profile.name.removeprefix("tpch-").partition("g-")) for profile in log.profiles]
-    named = [
-        (float(scale), spark_tpch.QUERIES.index(query), replace(profile, group=query))
-        for profile, (scale, _, query) in found
-        if query in spark_tpch.QUERIES
-    ]
-    return [profile for *_, profile in sorted(named, key=lambda entry: entry[:2])]
+    """The TPC-H queries among a log's jobs, lightest scale first; a query's profiles are one group ("q5")."""
+    named = [(profile, spark_tpch.parse_job_name(profile.name)) for profile in log.profiles if _is_query(profile)]
+    named.sort(key=lambda entry: (entry[1][0], spark_tpch.QUERIES.index(entry[1][1])))
+    return [replace(profile, group=query) for profile, (_, query) in named]
+
+
+def _is_query(profile: JobProfile) -> bool:
+    """Not a job that made a table known."""
+    return profile.name.startswith("tpch-")

@@ -8,6 +8,7 @@ validation parameters; at scale factor 1 they return as many rows as its answers
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from trimtab.core.errors import MissingExtra, TrimtabError
+from trimtab.core.errors import InvalidInstance, MissingExtra, TrimtabError
 from trimtab.core.extras import need, need_tool, tool_version
 
 TABLES: Final = ("customer", "lineitem", "nation", "orders", "part", "partsupp", "region", "supplier")
@@ -50,6 +51,19 @@ def query(name: str) -> str:
 def job_name(scale: float, name: str) -> str:
     """``"tpch-0.1g-q5"``: one GB of data is scale factor 1."""
     return f"tpch-{scale:g}g-{name}"
+
+
+def parse_job_name(name: str) -> tuple[float, str]:
+    """The scale factor and the query of a `job_name`."""
+    match = re.fullmatch(r"tpch-(\d+(?:\.\d+)?)g-(q\d+)", name)
+    if match is None or match[2] not in QUERIES:
+        raise InvalidInstance(f"job {name!r}, field 'name': not a TPC-H query that can be run, like 'tpch-0.1g-q5'")
+    return float(match[1]), match[2]
+
+
+def database(scale: float) -> str:
+    """Where `open_tables` puts the tables: ``tpch_0_1``."""
+    return f"tpch_{scale:g}".replace(".", "_")
 
 
 def generate(scale: float, folder: Path) -> Path:
@@ -96,10 +110,9 @@ def session(cores: int, work: Path, **settings: str) -> Iterator[Any]:
 
 
 def open_tables(running: Any, scale: float, data: Path) -> None:
-    """Make the tables of a scale factor known as ``tpch_0_1.lineitem``, and that database the current one."""
-    database = f"tpch_{scale:g}".replace(".", "_")
-    running.sql(f"CREATE DATABASE IF NOT EXISTS {database}")
-    running.sql(f"USE {database}")
+    """Make the tables of a scale factor known, and their database the current one."""
+    running.sql(f"CREATE DATABASE IF NOT EXISTS {database(scale)}")
+    running.sql(f"USE {database(scale)}")
     for table in TABLES:
         location = (data / f"{table}.parquet").as_uri()
         running.sql(f"CREATE TABLE IF NOT EXISTS {table} USING parquet LOCATION '{location}'")
