@@ -197,7 +197,7 @@ def _write_stage(state: State, tables: Tables, slot: int, i: int) -> None:
     stage.candidate, stage.selected, stage.runnable = 0, 0, 0
     stage.commit_head, stage.commit_tail = END, END
     stage.first_child, stage.end_child = source.first_child, source.end_child
-    stage.first_draw = source.first_draw
+    stage.first_draw, stage.trouble = source.first_draw, source.trouble
     stage.key = stage_key(cluster.key, job.index, i)
     if source.num_parents == 0:
         frontier_add(state, s)

@@ -77,6 +77,20 @@ def srpt(scale: float, power: float) -> CompiledPolicy:
     return _policy("srpt", rules.SRPT, scale, power)
 
 
+def critical_path() -> CompiledPolicy:
+    return CompiledPolicy("critical_path", rules.CRITICAL_PATH)
+
+
+def tetris(weight: float) -> CompiledPolicy:
+    """Packing first, remaining work with `weight`; see `packing.tetris`."""
+    return _policy("tetris", rules.TETRIS, weight)
+
+
+def graphene(alpha: float, threshold: float) -> CompiledPolicy:
+    """Troublesome stages first on weighted fair shares; see `packing.graphene`."""
+    return _policy("graphene", rules.GRAPHENE, alpha, threshold)
+
+
 def _policy(name: str, kind: int, *parameters: float) -> CompiledPolicy:
     return CompiledPolicy(name, kind, as_parameters(parameters))
 

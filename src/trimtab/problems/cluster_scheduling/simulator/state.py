@@ -14,9 +14,12 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ..problem import Floats
+from .curves import GRID
 from .tables import Records, Tables
 
 NONE: Final = 0
+MEMO: Final = 2 + 2 * len(GRID)  # see `index`
 
 CLUSTER: Final = np.dtype(
     [
@@ -93,6 +96,7 @@ STAGE: Final = np.dtype(
         ("key", np.uint64),
         ("mean_ms", np.float64),
         ("path_s", np.float64),
+        ("trouble", np.float64),
     ],
     align=True,
 )
@@ -154,6 +158,7 @@ class State(NamedTuple):
     selected: NDArray[np.int32]  # (executors + 1,) stages selected in this round
     done_ms: NDArray[np.float64]  # (jobs of the stream,) completion; NaN before
     log: Records  # (capacity,) LOG
+    memo: Floats  # (slots, MEMO) a rule's own
     max_stages: int
 
 
@@ -174,6 +179,7 @@ def allocate(tables: Tables, *, slots: int, executors: int, jobs: int, log: int 
         selected=np.zeros(executors + 2, np.int32),
         done_ms=np.zeros(jobs, np.float64),
         log=np.zeros(log, LOG),
+        memo=np.full((slots + 1, MEMO), np.nan),
         max_stages=tables.max_stages,
     )
 
@@ -196,4 +202,5 @@ def grow(state: State) -> State:
         frontier=np.concatenate([state.frontier, np.zeros(len(state.frontier), np.int32)]),
         active=np.concatenate([state.active, np.zeros(old, np.int32)]),
         free_slots=free_slots,
+        memo=np.concatenate([state.memo, np.full(state.memo.shape, np.nan)]),
     )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import FIRST, FRESH, REST, WAVES, Floats, Ints, JobProfile
+from .curves import expected_s
 
 #: An array of records. Compiled code reads and writes a record's fields as attributes, which no type checker knows.
 Records: TypeAlias = Any
@@ -50,6 +51,7 @@ class Tables(NamedTuple):
     levels: NDArray[np.int32]  # (all levels,)
     draws: Records  # (all stages x their levels x waves,) DRAW: where to draw a duration from
     durations: Floats  # (all samples,) ms
+    curves: Floats  # (all stages, waves, len(curves.GRID)) expected duration, s
     max_stages: int  # of a job
 
 
@@ -57,7 +59,7 @@ class Tables(NamedTuple):
 def pack(profiles: tuple[JobProfile, ...], warmup_delay_ms: float) -> Tables:
     """Flatten profiles. Cached: packing a set again costs nothing."""
     head = np.zeros(len(profiles), PROFILE)
-    stages, children, draws = [], [], []
+    stages, children, draws, curves = [], [], [], []
     first = np.cumsum([0] + [p.num_stages for p in profiles])
     level = np.cumsum([0] + [len(p.levels) for p in profiles])
     sample = np.cumsum([0] + [len(p.durations) for p in profiles])
@@ -68,7 +70,10 @@ def pack(profiles: tuple[JobProfile, ...], warmup_delay_ms: float) -> Tables:
         head[i] = (first[i], len(rows), level[i], len(profile.levels), profile.work_s, rows["path_s"].max())
         stages.append(rows)
         children.append(below)
-        draws.append(_draws(profile, sample[i], warmup_delay_ms))
+        drawn = _draws(profile, warmup_delay_ms)
+        curves.append(expected_s(drawn, profile.levels, profile.durations))
+        drawn["start"] += sample[i]
+        draws.append(drawn.reshape(-1))
         edge += len(below)
     return Tables(
         profiles=head,
@@ -77,6 +82,7 @@ def pack(profiles: tuple[JobProfile, ...], warmup_delay_ms: float) -> Tables:
         levels=np.concatenate([p.levels for p in profiles]).astype(np.int32),
         draws=np.concatenate(draws),
         durations=np.concatenate([p.durations for p in profiles]).astype(np.float64),
+        curves=np.concatenate(curves),
         max_stages=int(head["num_stages"].max()),
     )
 
@@ -115,11 +121,11 @@ def _trouble(profile: JobProfile) -> Floats:
     return most
 
 
-def _draws(profile: JobProfile, first_sample: int, warmup_delay_ms: float) -> Records:
-    """What a task draws from, for each stage, level and wave (decima-sim, node.py)."""
+def _draws(profile: JobProfile, warmup_delay_ms: float) -> Records:
+    """What a task draws from: ranges of the profile's durations (decima-sim, node.py).  (stages, levels, waves)"""
     start, count = profile.offsets[..., 0], np.diff(profile.offsets, axis=-1)[..., 0]  # (stages, levels, waves)
     rows = np.zeros(count.shape, DRAW)
-    rows["start"], rows["count"] = first_sample + start, count
+    rows["start"], rows["count"] = start, count
     measured = rows.copy()
     late = _first_of(measured, (FIRST, REST))
     late["delay_ms"] = warmup_delay_ms
@@ -131,7 +137,7 @@ def _draws(profile: JobProfile, first_sample: int, warmup_delay_ms: float) -> Re
     largest = ran.shape[1] - 1 - np.argmax(ran[:, ::-1], axis=1)
     missing = ~ran
     rows[missing] = rows[np.arange(len(rows)), largest][np.nonzero(missing)[0]]
-    return rows.reshape(-1)
+    return rows
 
 
 def _first_of(rows: Records, waves: tuple[int, ...]) -> Records:
