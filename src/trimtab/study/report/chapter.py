@@ -70,7 +70,7 @@ def _notes(comparison: Comparison) -> Iterator[str]:
     whole = next((row.paired for row in comparison.rows if row.verdict == "reference"), 0)
     for row in partial(comparison):
         yield f"{row.solver} has values on {row.paired} of {count(whole, 'instance')} only: its row is about those."
-    shares = [row.solver for row in comparison.rows if row.scale == "difference" and row.verdict != "reference"]
+    shares = [row.solver for row in comparison.rows if row.scale == "difference" and row.paired]
     if shares:
         yield (
             f"Not every value is positive, so {listed(shares)} is compared by differences: "

@@ -42,7 +42,8 @@ def forest(comparison: Comparison, *, name: str) -> Html:
     """Geometric-mean ratio and interval of each solver, every instance faintly behind it."""
     rows = [row for row in comparison.rows if row.ratio > 0]
     clouds = {row.solver: list(paired_ratios(comparison, row.solver).values()) for row in rows}
-    scale = RatioScale.over([r for cloud in clouds.values() for r in cloud])
+    ends = [value for row in rows for value in (row.low, row.high)]
+    scale = RatioScale.over([*ends, *(r for cloud in clouds.values() for r in cloud)])
     names = [shorten(clean(row.solver), 22) for row in rows]
     with canvas(WIDTH, 22 * len(rows) + 52) as figure:
         chart = axes(figure, left=12 + round(6.4 * max(map(len, names))), right=14, top=4, bottom=48)
@@ -99,7 +100,7 @@ def instance_panel(comparison: Comparison, row: Row, scale: RatioScale, *, name:
     """One solver: a stroke from 1 to its ratio for each instance, the best first."""
     lower_is_better = comparison.metric.goal == "minimize"
     logs = np.sort(np.log([*paired_ratios(comparison, row.solver).values()]))[:: 1 if lower_is_better else -1]
-    with canvas(210, 118) as figure:
+    with canvas(190, 112) as figure:
         chart = axes(figure, left=34, right=4, top=6, bottom=6)
         _ratio_axis(chart, scale, across=False)
         chart.set(xlim=(-1, len(logs)), xticks=[])
@@ -121,8 +122,9 @@ def cost(rows: Sequence[Row], costs: Mapping[str, float], *, label: str, name: s
     """What a solver costs (log scale; nothing at the left edge) against the quality it reaches."""
     shown = sorted((row for row in rows if row.ratio > 0), key=lambda row: row.ratio)
     scale = RatioScale.over(row.ratio for row in shown)
+    names = [shorten(clean(row.solver), 22) for row in shown]
     with canvas(WIDTH, max(210, 15 * len(shown) + 64)) as figure:
-        chart = axes(figure, left=42, right=150, top=8, bottom=46)
+        chart = axes(figure, left=42, right=_margin(names), top=8, bottom=46)
         _ratio_axis(chart, scale, across=False)
         x = _cost_axis(chart, [costs[row.solver] for row in shown], in_seconds)
         heights = [math.log(row.ratio) for row in shown]
@@ -132,7 +134,7 @@ def cost(rows: Sequence[Row], costs: Mapping[str, float], *, label: str, name: s
             chart.plot(
                 [across], [up], MARKERS.get(row.verdict, "s"), color=colour, markerfacecolor=face, markersize=6.5
             )
-        _margin_labels(chart, x, heights, [row.solver for row in shown])
+        _margin_labels(chart, x, heights, names)
         chart.set_xlabel(label)
         return inline(figure, name=name, title=f"{label} against quality")
 
@@ -156,6 +158,11 @@ def _cost_axis(chart: Axes, values: Sequence[float], in_seconds: bool) -> list[f
     return [math.log10(v) if v > 0 else nothing for v in values]
 
 
+def _margin(names: Sequence[str]) -> int:
+    """Room for names and the hairlines to them, in units."""
+    return 34 + round(6.2 * max(map(len, names)))
+
+
 def _margin_labels(chart: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> None:
     """Names in the right margin, in the order of height, with a hairline to each point."""
     low, high = chart.get_ylim()
@@ -164,9 +171,9 @@ def _margin_labels(chart: Axes, x: Sequence[float], y: Sequence[float], labels: 
     for k, place in zip(order, places, strict=True):
         fraction = (place - low) / (high - low)
         chart.annotate(
-            shorten(clean(labels[k]), 20),
+            labels[k],
             (x[k], y[k]),
-            xytext=(1.06, fraction),
+            xytext=(1 + 24 / chart.bbox.width, fraction),
             textcoords="axes fraction",
             va="center_baseline",
             fontsize=10.5,
@@ -175,23 +182,26 @@ def _margin_labels(chart: Axes, x: Sequence[float], y: Sequence[float], labels: 
 
 
 def _spread(heights: Sequence[float], low: float, high: float) -> list[float]:
-    """Move ascending heights apart until labels fit, staying as near as may be."""
+    """Ascending heights moved apart until labels fit, as little as may be (isotonic regression, pool adjacent)."""
     gap = (high - low) / max(len(heights), 12)
-    placed: list[float] = []
-    for height in heights:
-        placed.append(max(height, placed[-1] + gap) if placed else max(height, low + gap / 2))
-    ceiling = high - gap / 2
-    for k in range(len(placed) - 1, -1, -1):
-        placed[k] = min(placed[k], ceiling)
-        ceiling = placed[k] - gap
-    return placed
+    pools: list[tuple[float, int]] = []
+    for k, height in enumerate(heights):
+        total, many = height - k * gap, 1
+        while pools and pools[-1][0] / pools[-1][1] > total / many:
+            before, others = pools.pop()
+            total, many = total + before, many + others
+        pools.append((total, many))
+    first, last = low + gap / 2, high - gap / 2 - (len(heights) - 1) * gap
+    level = [min(max(total / many, first), last) for total, many in pools for _ in range(many)]
+    return [place + k * gap for k, place in enumerate(level)]
 
 
 def anytime(curves: Sequence[Curve], *, reference: str, name: str) -> Html:
     """Best value so far against evaluations spent, as a ratio to what the reference ends with."""
     scale = RatioScale.over(v for curve in curves for v in curve.ratios)
+    names = [shorten(clean(curve.solver), 22) for curve in curves]
     with canvas(WIDTH, max(230, 15 * len(curves) + 64)) as figure:
-        chart = axes(figure, left=42, right=150, top=8, bottom=46)
+        chart = axes(figure, left=42, right=_margin(names), top=8, bottom=46)
         _ratio_axis(chart, scale, across=False)
         chart.set_xscale("log")
         most = max(curve.evaluations[-1] for curve in curves)
@@ -199,7 +209,9 @@ def anytime(curves: Sequence[Curve], *, reference: str, name: str) -> Html:
         for k, curve in enumerate(curves):
             colour, heights = SERIES[k % len(SERIES)], np.log(curve.ratios)
             chart.plot(curve.evaluations, heights, color=colour, drawstyle="steps-post", linewidth=1.8)
-            chart.plot(curve.evaluations[-1:], heights[-1:], ENDS[k % len(ENDS)], color=colour, markersize=6)
+            chart.plot(
+                curve.evaluations[-1:], heights[-1:], ENDS[k % len(ENDS)], color=colour, markersize=6, clip_on=False
+            )
         ticks = [10**k for k in range(0, math.floor(math.log10(most)) + 1)]
         chart.set_xticks(ticks, [f"{t:,}" for t in ticks])
         chart.minorticks_off()

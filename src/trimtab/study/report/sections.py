@@ -8,7 +8,7 @@ from typing import Any
 
 from ..results import Results
 from .markup import Html, data_link, join, tag
-from .words import budget, command, count, listed, tracks
+from .words import budget, command, listed, tracks
 
 HOW_TO_READ = {
     "Pairing": "Solvers are compared on the same instances under the same seeds. Seeds are averaged inside an instance "
@@ -42,7 +42,7 @@ def asked(results: Results) -> Html:
             ("Suite", results.suite or "shipped"),
             ("Seeds", f"{len(results.seeds)} ({listed(map(str, results.seeds), 6)})"),
             ("Backend", results.backend),
-            ("Solvers", count(len({run.solver for run in results.runs} | set(results.unavailable)), "solver")),
+            ("Solvers", f"{len({run.solver for run in results.runs} | set(results.unavailable))}"),
             ("Reference", listed([r for r in references if r]) or results.reference),
             ("Track", listed(tracks(results)) or "none"),
             ("Budget", budget(results.budget)),

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..results import Comparison, Results, Row
 from .markup import Html, join, scroller, tag
 from .scale import RatioScale
-from .words import MARKS, NONE, aligned, count, duration, interval, needed, number, ratio, unit
+from .words import MARKS, NONE, aligned, duration, interval, needed, number, ratio, unit
 
 CLASSES = {"better": "better", "worse": "worse", "reference": "reference"}
 
@@ -103,7 +103,9 @@ def interval_bar(row: Row, scale: RatioScale) -> Html:
 
 
 def _axis(scale: RatioScale) -> Html:
-    return tag("svg", *(tag("text", f"{t:g}", x=_x(scale, t), y=14) for t in scale.ticks(4)), viewBox="0 0 160 18")
+    inside = (t for t in scale.ticks(3) if 0.06 < scale.position(t) < 0.94)
+    ticks = (tag("text", f"{t:g}", x=_x(scale, t), y=14) for t in inside)
+    return tag("svg", *ticks, viewBox="0 0 160 18")
 
 
 def cost_table(rows: Sequence[Row]) -> Html:
@@ -163,4 +165,5 @@ def failure_table(results: Results, *, most: int = 40) -> Html:
     left = [tag("th", name, class_="words", scope="col") for name in ("status", "first", "what was said")]
     shown = table(("solver", left[0], "cells", *left[1:]), body, label="Cells that failed")
     rest = len(kinds) - most
-    return join([shown, tag("p", f"{count(rest, 'kind')} of failure more are in the ledger.")]) if rest > 0 else shown
+    more = tag("p", f"{count(rest, 'more kind')} of failure: see the ledger.", class_="note")
+    return join([shown, more]) if rest > 0 else shown
