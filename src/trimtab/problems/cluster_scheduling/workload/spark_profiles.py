@@ -203,6 +203,7 @@ def _samples(shaped: _Shaped, layout: _Layout) -> list[Sample]:
         samples.append((driver, level, FRESH if not predecessors else FIRST, float(max(0, started - since))))
         ready.update(dict.fromkeys(members, started))
     done: dict[int, int] = {}
+    tried: set[tuple[int, int]] = set()
     seen: dict[int, int] = {}  # slot -> the stage it last worked on in this run
     tasks = []
     for job, (_, stages) in enumerate(shaped.jobs):
@@ -213,13 +214,15 @@ def _samples(shaped: _Shaped, layout: _Layout) -> list[Sample]:
         start = max([submitted, *(done[parent] for parent in shaped.parents[stage.id])])
         wave = FRESH if task.slot not in seen else REST if seen[task.slot] == stage.id else FIRST
         seen[task.slot] = stage.id
+        retry = (number, task.index) in tried
+        tried.add((number, task.index))
         if task.succeeded:
-            samples.append((number, level, wave, float(_held(task, start))))
+            samples.append((number, level, wave, float(_held(task, task.launch if retry else start))))
     return samples
 
 
 def _held(task: Task, ready: int) -> int:
-    """ms for which a task kept its slot; a retry is not charged for the time since its stage began."""
+    """ms for which a task kept its slot, from when the slot was free and the task was ready."""
     since = max(task.free_since, min(ready, task.launch))
     return task.finish - since if since <= task.finish else task.finish - task.launch
 
