@@ -163,7 +163,7 @@ def _margin(names: Sequence[str]) -> int:
     return 34 + round(6.2 * max(map(len, names)))
 
 
-def _margin_labels(chart: Axes, x: Sequence[float], y: Sequence[float], labels: Sequence[str]) -> None:
+def _margin_labels(chart: Axes, x: Sequence[float], y: Sequence[float], labels: list[str]) -> None:
     """Names in the right margin, in the order of height, with a hairline to each point."""
     low, high = chart.get_ylim()
     order = np.argsort(y, kind="stable")

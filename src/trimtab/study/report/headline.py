@@ -106,6 +106,8 @@ def _runner_up(results: Results, track: Track, best: Row) -> list[str]:
         return [f"It is not separated from {listed(level)}."]
     if len(others) > 1 and all(row.verdict == "worse" for row in others):
         second = min(others, key=lambda row: _sign(beside) * row.ratio)
+        if best.fit_s > 0 and second.fit_s == 0:  # that pair gets a sentence of its own
+            return ["Every other solver is worse than it."]
         return [f"Every other solver is worse than it; the runner-up is {second.solver} ({_size(second)})."]
     return []
 

@@ -27,7 +27,7 @@ def page(studies: Sequence[Results]) -> str:
         tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
         tag("meta", name="color-scheme", content="light dark"),
         tag("title", f"{title} · trimtab"),
-        tag("style", Html(files(__package__).joinpath("style.css").read_text("utf-8"))),
+        tag("style", Html(files("trimtab.study.report").joinpath("style.css").read_text("utf-8"))),
     )
     content = [_scorecard(studies)] if len(studies) > 1 else []
     content += [study(results, f"s{k}") for k, results in enumerate(studies)]

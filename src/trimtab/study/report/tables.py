@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..results import Comparison, Results, Row
 from .markup import Html, join, scroller, tag
 from .scale import RatioScale
-from .words import MARKS, NONE, aligned, duration, interval, needed, number, ratio, unit
+from .words import MARKS, NONE, aligned, count, duration, interval, needed, number, ratio, unit
 
 CLASSES = {"better": "better", "worse": "worse", "reference": "reference"}
 
