@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from trimtab.core.outcome import Outcome
 
 from . import toy
 from .conftest import Call
@@ -65,3 +68,34 @@ def test_a_solver_that_was_named_and_is_missing(trimtab: Call) -> None:
 def test_without_a_file_or_a_known_solver(trimtab: Call) -> None:
     assert trimtab("solve", "toy", "nowhere.txt").code == 2
     assert trimtab("solve", "toy", "a.txt", "--solver", "hlaf").code == 2
+
+
+def test_a_solver_that_breaks_does_not_hide_the_others(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    solve = toy.Constant.solve
+
+    def fragile(self: toy.Constant, task: Any) -> float:
+        return solve(self, task) / (self.guess - 0.5)
+
+    monkeypatch.setattr(toy.Constant, "solve", fragile)
+    answer = trimtab("solve", "toy", "a.txt")
+    assert answer.code == 0
+    assert "ZeroDivisionError" in answer.out
+    named = trimtab("solve", "toy", "a.txt", "--solver", "half")
+    assert named.code == 1
+    assert "half: ZeroDivisionError" in named.err
+
+
+def test_a_decision_is_judged_on_several_draws(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def noisy(self: object, instance: object, decision: float, *, seed: int) -> Outcome:
+        return Outcome({"error": float(seed), "guess": decision})
+
+    monkeypatch.setattr(toy.Distance, "evaluate", noisy)
+    answer = trimtab("solve", "toy", "a.txt", "--seed", "10", "--seeds", "4", "--json").json
+    assert answer["instances"][0]["solvers"][0]["metrics"]["error"] == 11.5
+
+
+def test_a_policy_may_not_evaluate_here_either(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy.Constant, "solve", lambda self, task: task.evaluate(0.0))
+    answer = trimtab("solve", "toy", "a.txt", "--solver", "half")
+    assert answer.code == 1
+    assert "budget is spent" in answer.err

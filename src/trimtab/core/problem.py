@@ -57,7 +57,7 @@ class Problem(Generic[I, D]):
     parse: Callable[[Sequence[Path]], Mapping[str, I]] | None = None  # the field's own file formats
     render: Callable[[I, D, Backend[I, D], int], Rendering] | None = None  # a decision, shown and written
     load: Callable[[Path], Solver[I, D]] | None = None  # a solver that `train` saved
-    capture: Callable[..., Any] | None = None  # a click command that makes a workload from the user's own system
+    capture: Callable[..., Any] | None = None  # returns the click command that makes a workload from the user's system
     card: Callable[[], str] | None = None  # the README, for `show` and the docs
 
     def __post_init__(self) -> None:

@@ -41,7 +41,10 @@ class Solver(Protocol[I, D]):
 
 @runtime_checkable
 class Learner(Protocol[I, D]):
-    """A recipe for a solver. Training is metered like solving: each task has its budget."""
+    """A recipe for a solver. Training is metered like solving: each task has its budget.
+
+    What it logs through ``logging.getLogger("trimtab")`` is `train`'s live line.
+    """
 
     def fit(self, tasks: Sequence[Task[I, D]]) -> Solver[I, D]: ...
 
