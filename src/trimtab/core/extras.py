@@ -19,7 +19,7 @@ from .errors import MissingExtra, MissingTool
 def need(module: str, *, extra: str, purpose: str = "this") -> ModuleType:
     """Import an optional module, or say which extra brings it.
 
-        torch = need("torch", extra="learn", purpose="the solver 'decima'")
+    torch = need("torch", extra="learn", purpose="the solver 'decima'")
     """
     try:
         return importlib.import_module(module)
@@ -80,7 +80,7 @@ class Lazy:
 def lazy(target: str, /, *, extra: str = "", **fixed: Any) -> Lazy:
     """`Lazy`, with the arguments that the factory always passes.
 
-        lazy("trimtab.problems.x.learned:Decima", extra="learn", hidden=16)
+    lazy("trimtab.problems.x.learned:Decima", extra="learn", hidden=16)
     """
     return Lazy(target, extra, fixed)
 
