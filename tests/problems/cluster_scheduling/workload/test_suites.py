@@ -88,6 +88,13 @@ def test_a_profile_file_is_parsed_as_a_batch_of_its_jobs(tmp_path: Path) -> None
     assert [one.name for one in stream.profiles] == ["job-q1", "job-q2", "job-q3"]
 
 
+def test_files_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    paths = [tmp_path / folder / "mine.npz" for folder in ("a", "b")]
+    for path in paths:
+        save_profiles(path, [profile("q1", [1])], {})
+    assert set(parse(paths)) == {str(path) for path in paths}
+
+
 def test_a_damaged_profile_file_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "mine.npz").write_bytes(b"PK")
     with pytest.raises(InvalidInstance, match=r"mine\.npz"):

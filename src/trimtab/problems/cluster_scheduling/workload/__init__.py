@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from ..problem import JobStream
+from ..problem import JobProfile, JobStream
+from .files import load_profiles
 from .suites import SUITES
 from .suites import shipped as instances
 
@@ -21,16 +23,18 @@ def parse(paths: Sequence[Path]) -> Mapping[str, JobStream]:
     A profile file becomes a batch of its jobs, one of each, on as many executors
     as the most that any was measured with.
     """
-    from .files import load_profiles
-
-    found: dict[str, JobStream] = {}
-    logs = [path for path in map(Path, paths) if path.suffix != ".npz"]
-    for path in (path for path in map(Path, paths) if path.suffix == ".npz"):
-        profiles = load_profiles(path)
-        jobs, most = np.arange(len(profiles)), max(int(profile.levels[-1]) for profile in profiles)
-        found[path.stem] = JobStream(profiles, jobs, np.zeros(len(jobs)), most)
+    files, logs = [], []
+    for path in map(Path, paths):
+        (files if path.suffix == ".npz" else logs).append(path)
+    streams = [(path, _one_of_each(load_profiles(path))) for path in files]
     if logs:
         from .spark_log import read_event_log
 
-        found[logs[0].stem] = read_event_log(logs).stream
-    return found
+        streams.append((logs[0], read_event_log(logs).stream))
+    stems = Counter(path.stem for path, _ in streams)
+    return {path.stem if stems[path.stem] == 1 else str(path): stream for path, stream in streams}
+
+
+def _one_of_each(profiles: tuple[JobProfile, ...]) -> JobStream:
+    most = max(int(profile.levels[-1]) for profile in profiles)
+    return JobStream(profiles, np.arange(len(profiles)), np.zeros(len(profiles)), most)

@@ -17,9 +17,9 @@ alibaba-stream     200 jobs of the trace in its rhythm, load 0.85       100     
 The shipped jobs are queries of one Spark application, between which an executor
 moves for nothing; in all other suites it takes 2 s, as in Decima's simulator.
 Decima's jobs are drawn evenly from a split's queries at the six sizes of the
-paper (2, 5, 10, 20, 50 and 100 GB). Loads are by mean durations; executors are
-busy for less of the time, since tasks of narrow jobs run faster. Alibaba's are wider than Decima's (one in
-ten has over 770 tasks), so they get twice the executors.
+paper (2, 5, 10, 20, 50 and 100 GB). Alibaba's are wider (one in ten has over 770
+tasks), so they get twice the executors. Loads are by mean durations; executors
+are busy for less of the time, since tasks of jobs with few executors run faster.
 """
 
 from __future__ import annotations
