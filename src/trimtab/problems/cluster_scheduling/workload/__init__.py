@@ -23,9 +23,8 @@ def parse(paths: Sequence[Path]) -> Mapping[str, JobStream]:
     A profile file becomes a batch of its jobs, one of each, on as many executors
     as the most that any was measured with.
     """
-    files, logs = [], []
-    for path in map(Path, paths):
-        (files if path.suffix == ".npz" else logs).append(path)
+    files = [path for path in map(Path, paths) if path.suffix == ".npz"]
+    logs = [path for path in map(Path, paths) if path.suffix != ".npz"]
     streams = [(path, _one_of_each(load_profiles(path))) for path in files]
     if logs:
         from .spark_log import read_event_log
