@@ -60,7 +60,7 @@ def _heading(comparison: Comparison, track: Track) -> str:
 
 
 def _full(comparison: Comparison, width: int) -> Table:
-    head = ["solver", "mean", "ratio", "95 % interval", "", "verdict", "w/t/l", "decides in", "cpu", "worst on"]
+    head = ["solver", "mean", "ratio", "95 % interval", "", "verdict", "w/t/l", "decides in", "cpu in all", "worst on"]
     means = aligned(row.mean for row in comparison.rows)
     scale = RatioScale.over(v for row in comparison.rows for v in (row.low, row.ratio, row.high))
     body = [_cells(row, mean, scale) for row, mean in zip(comparison.rows, means, strict=True)]
