@@ -113,10 +113,10 @@ def _run_command(line: str, work: Path) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """A newcomer's: trimtab on the PATH, no public data, a terminal of a hundred columns without colour."""
+    """A newcomer's: trimtab on the PATH, no public data, a terminal of 96 columns without colour."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TRIMTAB_")}
     path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
-    return {**kept, "PATH": path, "COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
+    return {**kept, "PATH": path, "COLUMNS": "96", "NO_COLOR": "1", "TERM": "dumb"}
 
 
 def _tidy(printed: str) -> str:
