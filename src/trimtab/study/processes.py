@@ -37,7 +37,11 @@ from .threads import SINGLE
 READY: Final = b"+"
 REFUSED: Final = b"!"  # followed by the reason
 STILLBORN: Final = 3  # workers in a row that die while they start
-START: Final = "import sys; sys.path[:] = sys.argv[2:]; from trimtab.study.worker import main; main(int(sys.argv[1]))"
+#: What a worker executes. Ctrl-C while it imports is not its to answer; `worker.main` then sets its own handler.
+START: Final = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = sys.argv[2:]; "
+    "from trimtab.study.worker import main; main(int(sys.argv[1]))"
+)
 
 
 class Processes:
