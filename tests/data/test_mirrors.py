@@ -245,6 +245,16 @@ def test_two_at_a_time_download_once(server: Server, register: Register) -> None
     assert target().read_bytes() == CONTENT
 
 
+def test_a_cache_that_cannot_be_written_is_said(
+    server: Server, register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(make_file(server.on("/a", serve())))
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("TRIMTAB_CACHE", str(tmp_path / "a-file"))
+    with pytest.raises(DataError, match="can't be written"):
+        bring()
+
+
 def test_what_nobody_publishes_is_said_after_the_rest_was_fetched(server: Server, register: Register) -> None:
     register(make_file(content=b"private", name="private.bin"), make_file(server.on("/a", serve())))
     with pytest.raises(MissingData, match=r"private\.bin.*trimtab data import"):

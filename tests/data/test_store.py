@@ -71,6 +71,13 @@ def test_missing_data_names_the_command(register: Register) -> None:
         locate("numbers", "numbers.bin")
 
 
+def test_a_folder_that_is_none_is_said(register: Register, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(make_file())
+    monkeypatch.setenv("TRIMTAB_DATA", str(tmp_path / "nowhere"))
+    with pytest.raises(MissingData, match="nowhere is not a folder"):
+        locate("numbers", "numbers.bin")
+
+
 def test_unknown_names_are_said_with_the_nearest(register: Register) -> None:
     register(make_file())
     with pytest.raises(UnknownName, match="Did you mean 'numbers'"):

@@ -99,9 +99,14 @@ class Dataset:
         raise UnknownName(f"file of data set {self.name}", name, [file.name for file in self.files])
 
 
-def list_datasets() -> tuple[Dataset, ...]:
-    """Every registered data set, by name."""
-    return tuple(dataset for _, dataset in sorted(_catalogue().items()))
+def list_datasets(problem: str = "") -> tuple[Dataset, ...]:
+    """Every registered data set, by name; or those in the folder of one problem."""
+    everything = tuple(dataset for _, dataset in sorted(_catalogue().items()))
+    if not problem:
+        return everything
+    homes = [entry.module for entry in entry_points(group=registry.GROUP) if entry.name == problem]
+    own = {dataset.name for module in homes for dataset in _load(f"{module}.datasets:DATASETS")}
+    return tuple(dataset for dataset in everything if dataset.name in own)
 
 
 def get_dataset(name: str) -> Dataset:

@@ -41,46 +41,50 @@ def fetch(name: str, *, progress: Progress | None = None, stall_s: float = STALL
 
 def _fetch(dataset: Dataset, file: File, progress: Progress, stall_s: float) -> None:
     target = home(dataset, file)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with _lock(target):
-        if find(dataset, file) is not None:  # another process was faster
-            return
-        part = target.with_name(f"{target.name}.part")
-        _download(dataset, file, part, progress, stall_s)
-        with part.open("rb") as stream:
-            os.fsync(stream.fileno())
-        part.replace(target)
+    part = target.with_name(f"{target.name}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(target):
+            if find(dataset, file) is not None:  # another process was faster
+                return
+            complaints = _download(file, part, progress, stall_s)
+            if complaints:
+                raise DataError(f"{file.name} of data set {dataset.name!r} could not be fetched: {complaints}")
+            with part.open("rb") as stream:
+                os.fsync(stream.fileno())
+            part.replace(target)
+    except OSError as error:
+        raise DataError(f"{target} can't be written: {error}") from error
 
 
-def _download(dataset: Dataset, file: File, part: Path, progress: Progress, stall_s: float) -> None:
-    """Leave in `part` the bytes of the card, or raise `DataError` with what each source did."""
+def _download(file: File, part: Path, progress: Progress, stall_s: float) -> str:
+    """Leave in `part` the bytes of the card, and return ''; or return what each source did."""
     sources, complaints = list(file.sources), dict.fromkeys(file.sources, "not tried")
-    rounds, best = 0, 0
+    rounds, most = 0, 0
     while sources and rounds < ROUNDS:
         for url in tuple(sources):
-            whole = not part.exists()
             try:
-                if whole or part.stat().st_size != file.size:
-                    receive(url, part, file.size, stall_s=stall_s, advance=lambda done: progress(file, done))
-                if sha256(part) == file.sha256:
-                    return
-                part.unlink()
-                complaints[url] = "other contents than the card says (sha256 differs)"
-                if whole:  # else the wrong bytes may be another's
-                    sources.remove(url)
+                _attempt(url, file, part, progress, stall_s)
+                return ""
+            except Broken as error:
+                complaints[url] = str(error)
             except Refused as error:
                 complaints[url] = str(error)
                 sources.remove(url)
-            except Broken as error:
-                complaints[url] = str(error)
-            except OSError as error:
-                raise DataError(f"{part} can't be written: {error}") from error
         here = part.stat().st_size if part.exists() else 0
-        rounds, best = (0, here) if here - best > file.size / 100 else (rounds + 1, best)
+        rounds, most = (0, here) if here - most > file.size / 100 else (rounds + 1, most)
         if sources and rounds < ROUNDS:
             time.sleep(PAUSE_S * rounds)
-    tried = "; ".join(f"{url}: {what}" for url, what in complaints.items())
-    raise DataError(f"{file.name} of data set {dataset.name!r} could not be fetched: {tried}")
+    return "; ".join(f"{url}: {what}" for url, what in complaints.items())
+
+
+def _attempt(url: str, file: File, part: Path, progress: Progress, stall_s: float) -> None:
+    alone = not part.exists()  # no other source has sent any of it
+    if alone or part.stat().st_size != file.size:
+        receive(url, part, file.size, stall_s=stall_s, advance=lambda done: progress(file, done))
+    if sha256(part) != file.sha256:
+        part.unlink()
+        raise (Refused if alone else Broken)("other contents than the card says (sha256 differs)")
 
 
 @contextmanager

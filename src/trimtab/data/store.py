@@ -67,9 +67,8 @@ def verify(name: str) -> tuple[Finding, ...]:
 
 def candidates(dataset: Dataset, file: File) -> Iterator[Path]:
     """Files of the right name, in the order in which they are looked at."""
-    for folder in os.environ.get("TRIMTAB_DATA", "").split(os.pathsep):
-        if folder:
-            yield from _index(folder).get(file.name, ())
+    for folder in _folders():
+        yield from _index(folder).get(file.name, ())
     cached = home(dataset, file)
     if cached.is_file():
         yield cached
@@ -113,6 +112,7 @@ def _verify(dataset: Dataset, file: File) -> Finding:
 def _how_to_get(dataset: Dataset, file: File) -> str:
     other = next(candidates(dataset, file), None)
     seen = f" ({other} has its name, but other contents)" if other else ""
+    seen += "".join(f" (TRIMTAB_DATA: {path} is not a folder)" for path in _folders() if not path.is_dir())
     if file.sources:
         return f"{file.name} of data set {dataset.name!r} is not here{seen}.  trimtab data fetch {dataset.name}"
     return (
@@ -122,11 +122,15 @@ def _how_to_get(dataset: Dataset, file: File) -> str:
     )
 
 
+def _folders() -> list[Path]:
+    return [Path(name).expanduser() for name in os.environ.get("TRIMTAB_DATA", "").split(os.pathsep) if name]
+
+
 @cache
-def _index(folder: str) -> dict[str, list[Path]]:
+def _index(folder: Path) -> dict[str, list[Path]]:
     """Files under a folder by name, without hidden folders."""
     found: dict[str, list[Path]] = {}
-    for parent, folders, names in os.walk(Path(folder).expanduser()):
+    for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in names:
             found.setdefault(name, []).append(Path(parent, name))

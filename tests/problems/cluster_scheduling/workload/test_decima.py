@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trimtab.core.errors import UsageError
 from trimtab.problems.cluster_scheduling.problem import FIRST, WAVES, JobProfile
 from trimtab.problems.cluster_scheduling.workload import decima
 
@@ -122,6 +123,11 @@ def test_a_small_case_by_hand(tmp_path: Path) -> None:
     first = profile.offsets[0, :, FIRST]
     assert [profile.durations[start:stop].tolist() for start, stop in first] == [[4.0], [4.0]]  # 10 takes what 5 has
     assert profile.mean_duration_ms[0] == pytest.approx(np.mean([9, 7, 7, 4, 4, 3, 2, 1]))
+
+
+def test_a_size_that_was_not_measured_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"sizes \(3,\) .* measured were \(2, 5,"):
+        decima.profiles([3])
 
 
 def test_the_public_data_set(public_data: Path) -> None:

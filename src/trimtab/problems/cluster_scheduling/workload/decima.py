@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from trimtab.core.errors import InvalidInstance
+from trimtab.core.errors import InvalidInstance, UsageError
 from trimtab.core.extras import need
 from trimtab.data import locate
 
@@ -30,6 +30,7 @@ from ..problem import FIRST, FRESH, Ints, JobProfile
 SIZES: Final = (2, 5, 10, 20, 50, 80, 100)
 QUERIES: Final = tuple(range(1, 23))
 
+_FILES: Final = ("decima_tpch_task_durations.parquet", "decima_tpch_dags.json")
 _WAVES: Final = ("fresh_durations", "first_wave", "rest_wave")  # in the order of problem.WAVES
 _MS: Final = 1 << 31  # durations are below: (place, duration) packs into one sortable integer
 
@@ -40,11 +41,10 @@ def profiles(sizes: Sequence[int] = SIZES) -> tuple[JobProfile, ...]:
     Reads 1.7 M durations once in a process.
     Raises `MissingData` where the data set is not on this machine.
     """
-    known = _profiles(locate("decima-tpch", "decima_tpch_task_durations.parquet"), locate("decima-tpch", _DAGS))
+    if not set(sizes) <= set(SIZES):
+        raise UsageError(f"decima-tpch: sizes {tuple(sizes)} were asked for; measured were {SIZES} GB")
+    known = _profiles(*(locate("decima-tpch", name) for name in _FILES))
     return tuple(known[size, query] for size in sizes for query in QUERIES)
-
-
-_DAGS: Final = "decima_tpch_dags.json"
 
 
 @cache
