@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trimtab.core.extras import need
 from trimtab.kit.message_passing import ChildrenToParents, perceptron, segment_log_softmax, segment_sum
 
-from ..simulator.decima_net import JOB_FEATURES, LIMIT_SCALE, MAX_DEPTH, PERCEPTRONS, STAGE_FEATURES, WIDTH
+from ..simulator.decima_net import JOB_FEATURES, LIMIT_SCALE, MAX_DEPTH, PERCEPTRONS, WIDTH
 
 if TYPE_CHECKING:
     import torch
@@ -77,7 +77,8 @@ class DecimaNetwork(nn.Module):
         stages, jobs, cluster = embedded
         job = s.job_of[s.candidates]
         inputs = [s.stage_features[s.candidates], stages[s.candidates], jobs[job], cluster[s.state_of[job]]]
-        return self.stage_head(torch.cat(inputs, 1))[:, 0]
+        scores: Tensor = self.stage_head(torch.cat(inputs, 1))
+        return scores[:, 0]
 
     def limit_logits(self, s: States, embedded: tuple[Tensor, Tensor, Tensor], job: Tensor) -> tuple[Tensor, Tensor]:
         """For one job per state: scores of its limits least ... limits, and the states they belong to."""
@@ -88,6 +89,7 @@ class DecimaNetwork(nn.Module):
         first = torch.cumsum(count, 0) - count
         limit = torch.arange(len(state)) - first[state] + s.least[state]
         linear, *rest = self.limit_head  # the first layer once per state, not once per limit
+        assert isinstance(linear, nn.Linear)
         known = JOB_FEATURES + 2 * WIDTH
         shared = nn.functional.linear(inputs, linear.weight[:, :known], linear.bias)
         hidden = shared[state] + (limit / LIMIT_SCALE)[:, None] * linear.weight[:, known]

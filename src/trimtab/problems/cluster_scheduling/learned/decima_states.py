@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,5 +82,5 @@ def _ranges(start: Ints, size: Ints) -> Ints:
     return np.arange(end[-1]) + np.repeat(start - end + size, size)
 
 
-def _long(values: Ints) -> torch.Tensor:
+def _long(values: NDArray[Any]) -> torch.Tensor:
     return torch.from_numpy(np.ascontiguousarray(values, np.int64))

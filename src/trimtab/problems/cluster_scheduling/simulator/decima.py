@@ -58,9 +58,7 @@ def decima(weights: Floats, *, seed: int = -1) -> CompiledPolicy:
 
 
 @compiled
-def run_decima(
-    state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind: int, parameters: Floats
-) -> int:
+def run_decima(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind: int, parameters: Floats) -> int:
     """engine.run, with Decima's decisions."""
     cluster = state.cluster[0]
     code = run(state, tables, jobs, arrival_ms, kind, parameters)
