@@ -12,7 +12,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
-.PHONY: help demo test tools lint format layers types docs docs-serve bench dist constraints clean
+.PHONY: help demo test tools lint format layers types docs readme docs-serve bench dist constraints clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
@@ -42,6 +42,9 @@ types: .venv/.dev  ## mypy --strict, and pyright
 docs: .venv/.dev  ## build the site into site/; every printed output in it is made by running its command
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
+
+readme: .venv/.dev  ## run the README's commands and put what they print below them
+	@$(BIN)/python docs/hooks/console.py README.md
 
 docs-serve: .venv/.dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve

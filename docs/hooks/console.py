@@ -134,8 +134,9 @@ def source_digest() -> str:
 
 
 def shape(markdown: str) -> str:
-    """All but digits and spacing, in which two honest runs may differ."""
-    return re.sub(r"[\s─━═-]+", " ", re.sub(r"[\d.,]+", "0", markdown))
+    """All but digits, units of time and spacing, in which two honest runs may differ."""
+    numbers = re.sub(r"\d[\d.,]*( (µs|ms|s|min)\b)?", "0", markdown)
+    return re.sub(r"[\s─━═-]+", " ", numbers)
 
 
 def main() -> int:

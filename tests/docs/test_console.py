@@ -76,6 +76,7 @@ def test_outputs_are_kept_until_source_or_page_change(console: ModuleType, monke
 
 def test_the_shape_is_all_but_digits(console: ModuleType) -> None:
     assert console.shape("better  0.81 [0.7, 0.9]\n") == console.shape("better 0.79 [0.71, 0.88]\n")
+    assert console.shape("better  81 µs") == console.shape("better 1.2 ms")
     assert console.shape("better 0.81") != console.shape("worse 0.81")
 
 
