@@ -5,7 +5,9 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from trimtab.kit.message_passing import ChildrenToParents, perceptron, segment_log_softmax, segment_sum
 

@@ -7,6 +7,7 @@ decision, ...) a row belongs to.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,7 @@ else:
 def perceptron(sizes: Sequence[int], *, slope: float = 0.2, activate_last: bool) -> nn.Sequential:
     """Linear layers with leaky ReLUs between them (and after the last, if asked)."""
     layers: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in itertools.pairwise(sizes):
         linear = nn.Linear(inputs, outputs)
         nn.init.xavier_uniform_(linear.weight)
         nn.init.zeros_(linear.bias)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 pytest.importorskip("numba")
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from trimtab.problems.cluster_scheduling.learned.decima_network import DecimaNetwork
 from trimtab.problems.cluster_scheduling.learned.decima_states import Decisions

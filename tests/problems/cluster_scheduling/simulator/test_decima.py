@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 pytest.importorskip("numba")
 
+import itertools
+
 from trimtab.problems.cluster_scheduling.simulator import Run, simulate, srpt
 from trimtab.problems.cluster_scheduling.simulator.decima import View, decide_on, decima, two_uniforms, view
 from trimtab.problems.cluster_scheduling.simulator.decima_net import (
@@ -32,9 +34,9 @@ WEIGHTS = np.random.default_rng(0).normal(scale=0.3, size=NUM_WEIGHTS)
 
 def perceptron(name: str, x: Floats, *, activate_last: bool = True) -> Floats:
     """By the layout that decima_net documents."""
-    at = sum((i + 1) * o for n, s in PERCEPTRONS.items() for i, o in zip(s, s[1:], strict=False) if before(n, name))
+    at = sum((i + 1) * o for n, s in PERCEPTRONS.items() for i, o in itertools.pairwise(s) if before(n, name))
     sizes = PERCEPTRONS[name]
-    for k, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for k, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         matrix = WEIGHTS[at : at + inputs * outputs].reshape(inputs, outputs)
         bias = WEIGHTS[at + inputs * outputs : at + (inputs + 1) * outputs]
         x = x @ matrix + bias
@@ -145,7 +147,7 @@ def test_a_limit_counts_what_the_job_already_holds() -> None:
             held = int(state.jobs["executors"][slot] + state.jobs["incoming"][slot])
             waiting = int(cluster["num_source"]) if slot == cluster["source_job"] else 0
             assert choice.executors == choice.limit - held + waiting
-            assert 1 <= choice.executors
+            assert choice.executors >= 1
             assert choice.limit <= cluster["num_executors"]
             assert seen.stage[seen.candidates[choice.candidate]] == choice.stage
 

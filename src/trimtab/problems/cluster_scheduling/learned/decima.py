@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -110,7 +111,7 @@ def shapes() -> dict[str, tuple[int, ...]]:
     """Of the arrays in a weights file, in the order of the flat vector of `decima_net`."""
     found: dict[str, tuple[int, ...]] = {}
     for name, sizes in PERCEPTRONS.items():
-        for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for layer, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
             found[f"{name}.{layer}.weight"] = (inputs, outputs)
             found[f"{name}.{layer}.bias"] = (outputs,)
     return found

@@ -11,6 +11,7 @@ is the same network in torch; a test keeps the two equal.
 
 from __future__ import annotations
 
+import itertools
 from typing import Final
 
 import numba
@@ -38,7 +39,7 @@ PERCEPTRONS: Final = {
 
 
 def _size(sizes: tuple[int, ...]) -> int:
-    return sum((i + 1) * o for i, o in zip(sizes[:-1], sizes[1:], strict=True))
+    return sum((i + 1) * o for i, o in itertools.pairwise(sizes))
 
 
 _STARTS: Final = np.cumsum([0, *(_size(sizes) for sizes in PERCEPTRONS.values())])
