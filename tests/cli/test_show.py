@@ -1,6 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pytest
+
+from trimtab.cli import main
+from trimtab.problems.cluster_scheduling.datasets import DATASETS
+
 from .conftest import Call
 
 
@@ -23,3 +31,14 @@ def test_unknown(trimtab: Call) -> None:
     answer = trimtab("show", "toi")
     assert answer.code == 2
     assert "Did you mean 'toy'?" in answer.err
+
+
+def test_the_public_data_of_a_problem(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TRIMTAB_CACHE", str(tmp_path))
+    monkeypatch.delenv("TRIMTAB_DATA", raising=False)
+    assert main.run(["show", "cluster_scheduling", "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)["data"]
+    assert set(data) == {dataset.name for dataset in DATASETS}
+    assert data["decima-tpch"] == "trimtab data import PATH"

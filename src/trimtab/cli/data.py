@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from trimtab.core.errors import MissingData, TrimtabError
 
+from .datasets import absent, how_to_get
 from .options import Interrupted, debug_option, verb
 from .progress import Progress
 from .screen import emit, say, show, size, table
@@ -149,11 +150,6 @@ def export(name: str, folder: Path, as_json: bool) -> None:
 
 
 def _describe(dataset: Dataset) -> dict[str, Any]:
-    from trimtab.data.store import find
-
-    here = [find(dataset, file) is not None for file in dataset.files]
-    published = all(file.sources for file, present in zip(dataset.files, here, strict=True) if not present)
-    get = f"trimtab data fetch {dataset.name}" if published else "trimtab data import PATH"
     return {
         "name": dataset.name,
         "version": dataset.version,
@@ -161,6 +157,6 @@ def _describe(dataset: Dataset) -> dict[str, Any]:
         "licence": dataset.licence,
         "size": dataset.size,
         "files": [file.name for file in dataset.files],
-        "here": sum(here),
-        "get": "" if all(here) else get,
+        "here": len(dataset.files) - len(absent(dataset)),
+        "get": how_to_get(dataset),
     }

@@ -9,6 +9,7 @@ from typing import Any
 from trimtab.core import registry
 from trimtab.core.problem import Problem
 
+from .datasets import how_to_get
 from .options import problem_argument, verb
 from .readiness import install, lacks
 from .screen import console, emit, table
@@ -27,6 +28,9 @@ def command(name: str, as_json: bool) -> None:
 
 def card(problem: Problem[Any, Any]) -> dict[str, Any]:
     """Everything that a problem declares, JSON-able."""
+    from trimtab.data import list_datasets
+
+    datasets = list_datasets(problem.name)
     return {
         "name": problem.name,
         "question": problem.question,
@@ -35,6 +39,7 @@ def card(problem: Problem[Any, Any]) -> dict[str, Any]:
         "metrics": [{"name": m.name, "unit": m.unit, "goal": m.goal} for m in problem.metrics],
         **{kind: _availability(getattr(problem, kind)) for kind in ("solvers", "learners", "backends")},
         "suites": list(problem.suites),
+        "data": {dataset.name: how_to_get(dataset) or "here" for dataset in datasets},
         "reads_files": problem.parse is not None,
         "captures": problem.capture is not None,
         "card": problem.card() if problem.card else "",
@@ -60,6 +65,7 @@ def _print(problem: Problem[Any, Any]) -> None:
         "Trainable": list(facts["learners"].items()),
         "Backends": list(facts["backends"].items()),
         "Suites (the shipped instances are the default)": [(suite, "") for suite in facts["suites"]],
+        "Public data": list(facts["data"].items()),
     }
     for title, rows in sections.items():
         if rows:
