@@ -3,8 +3,8 @@
 
     python benchmarks/cluster_scheduling_fidelity.py [--quick] [--work FOLDER] [--scale 0.5]
 
-One session runs every query alone, again and again; the odd runs make the
-profile, the even ones are what is to be predicted. Then several queries at a time
+One session runs every query alone, again and again; after three that let the JVM
+compile its code, every other run goes into the profile, and the rest is to be predicted. Then several queries at a time
 arrive at random, under Spark's FIFO and under its FAIR scheduler. The simulator
 gets the profile and the arrivals, and plays Spark's own scheduling
 (`simulator.spark`). Completion is Spark's, from the start of a SQL execution to
@@ -53,12 +53,12 @@ def record(work: Path, scale: float, names: Sequence[str], repeats: int, streams
         settings = {**spark_tpch.event_log(logs), "spark_driver_memory": "2g"}
         with prepared(once, CORES, mode.upper(), work, **settings) as session:
             spark_tpch.open_tables(session, scale, spark_tpch.generate(scale, work / "data"))
-            for turn in range(2 * repeats if mode == "fifo" else 0):
-                kind = "profile" if turn % 2 == 0 else "alone"
+            for turn in range(-2, 2 * repeats if mode == "fifo" else -2):
+                kind = "warm-up" if turn < 0 else "profile" if turn % 2 == 0 else "alone"
                 for name in rng.permutation(names):
                     session.sparkContext.setJobDescription(f"{kind} {spark_tpch.job_name(scale, name)}")
                     session.sql(spark_tpch.query(name)).collect()
-                print(f"{kind} runs, pass {turn // 2 + 1} of {repeats}", flush=True)
+                print(f"{kind} runs, pass {max(turn, 0) // 2 + 1}", flush=True)
             for stream in range(streams):
                 arrivals = np.cumsum(rng.exponential(0.7, size)) - 0.7
                 chosen = [str(name) for name in rng.choice(names, size)]

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from ..problem import JobProfile
 from . import spark_tpch
-from .spark_log import SparkLog
-from .spark_runs import read_application
+from .spark_log import SparkLog, combined
+from .spark_runs import Application, read_application
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Campaign:
     memory: str  # of the JVM: "2g"
 
     @property
+    def names(self) -> frozenset[str]:
+        """Of the jobs."""
+        return frozenset(spark_tpch.job_name(scale, query) for scale in self.scales for query in self.queries)
+
+    @property
     def runs(self) -> int:
         return len(self.scales) * len(self.levels) * len(self.queries) * self.repeats
 
@@ -37,14 +42,14 @@ class Campaign:
 Report = Callable[[int, str], None]  # runs that are done, what runs now
 
 
-def capture_tpch(campaign: Campaign, work: Path, report: Report = lambda done, what: None) -> list[Path]:
-    """Run what is missing of a campaign in `work`; the event logs of all of it.
+def capture_tpch(campaign: Campaign, work: Path, report: Report = lambda done, now: None) -> SparkLog:
+    """Run what is missing of a campaign in `work`; all its runs.
 
     A first pass over the queries, not recorded, lets the JVM compile its code.
     """
     logs = work / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    missing = _missing(campaign, finished(logs))
+    missing = _missing(campaign, finished(campaign, logs))
     done = campaign.runs - len(missing)
     if missing:
         report(done, "generating tables")
@@ -53,25 +58,28 @@ def capture_tpch(campaign: Campaign, work: Path, report: Report = lambda done, w
         _warm_up(campaign, work, data)
     for scale in campaign.scales:
         for level in campaign.levels:
-            todo = [name for at, cores, name in missing if (at, cores) == (scale, level)]
+            todo = [query for at, cores, query in missing if (at, cores) == (scale, level)]
             for name in _recorded(todo, scale, level, campaign, work) if todo else ():
-                report(done, f"{name} on {level} cores")
+                report(done, f"{name} on {level}")
                 done += 1
-    return sorted(path for path in logs.iterdir() if path.name[0] != ".")
+    return combined(finished(campaign, logs))
 
 
-def finished(logs: Path) -> Counter[tuple[str, int]]:
-    """How often each (job, cores) is in the logs of a folder; a log that broke off counts as far as it goes."""
-    found: Counter[tuple[str, int]] = Counter()
+def finished(campaign: Campaign, logs: Path) -> list[Application]:
+    """What a folder's logs hold of a campaign; one that broke off, as far as it goes."""
+    found = []
     for path in sorted(logs.iterdir()):
         if path.name[0] != ".":
             application = read_application([path], unfinished="drop")
-            found.update((run.name, application.slots) for run in application.runs)
+            if application.slots in campaign.levels:
+                application.runs = [run for run in application.runs if run.name in campaign.names]
+                found.append(application)
     return found
 
 
-def _missing(campaign: Campaign, found: Counter[tuple[str, int]]) -> list[tuple[float, int, str]]:
+def _missing(campaign: Campaign, there: Sequence[Application]) -> list[tuple[float, int, str]]:
     """(scale, level, query) of every run that is left, repeat by repeat, each in another order."""
+    found = Counter((run.name, application.slots) for application in there for run in application.runs)
     left = []
     for repeat in range(campaign.repeats):
         queries = list(campaign.queries)
@@ -105,12 +113,7 @@ def _recorded(queries: Sequence[str], scale: float, level: int, campaign: Campai
 
 
 def tpch_profiles(log: SparkLog) -> list[JobProfile]:
-    """The TPC-H queries among a log's jobs, lightest scale first; a query's profiles are one group ("q5")."""
-    named = [(profile, spark_tpch.parse_job_name(profile.name)) for profile in log.profiles if _is_query(profile)]
+    """A campaign's profiles, lightest scale first; those of a query are one group ("q5")."""
+    named = [(profile, spark_tpch.parse_job_name(profile.name)) for profile in log.profiles]
     named.sort(key=lambda entry: (entry[1][0], spark_tpch.QUERIES.index(entry[1][1])))
     return [replace(profile, group=query) for profile, (_, query) in named]
-
-
-def _is_query(profile: JobProfile) -> bool:
-    """Not a job that made a table known."""
-    return profile.name.startswith("tpch-")

@@ -9,6 +9,7 @@ import platform
 import shlex
 import subprocess
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,13 @@ import click
 from trimtab.core.errors import TrimtabError, UsageError
 from trimtab.core.extras import need, need_tool, tool_version
 
+from ..problem import JobProfile
 from . import spark_tpch
 from .campaign import Campaign, capture_tpch, tpch_profiles
 from .files import card_path, load_card, save_profiles
-from .spark_log import SparkLog, read_event_log
+from .spark_log import read_event_log
+
+_PATH = click.Path(path_type=Path)
 
 
 def _numbers(kind: type[int] | type[float]) -> Any:
@@ -45,32 +49,36 @@ def _queries(ctx: click.Context, parameter: click.Parameter, value: str) -> tupl
     return names
 
 
+@dataclass(frozen=True)
+class Captured:
+    """Profiles that were made, and how."""
+
+    profiles: Sequence[JobProfile]
+    card: dict[str, Any]
+    runs: int
+    skipped: Sequence[str]
+
+
 @click.command("cluster_scheduling", context_settings={"show_default": True})
 @click.argument("program", nargs=-1, type=click.UNPROCESSED)
-@click.option(
-    "--event-log", "logs", multiple=True, type=click.Path(path_type=Path), help="Convert this log. Repeatable."
-)
+@click.option("--event-log", "logs", multiple=True, type=_PATH, help="Convert this event log. Repeatable.")
 @click.option("--scale", "scales", default="0.05,0.1,0.2,0.5,1", callback=_numbers(float), help="TPC-H scale factors.")
 @click.option("--levels", default="1,2", callback=_numbers(int), help="Task slots that a job gets.")
-@click.option("--queries", default="all", callback=_queries, help="q1,q5,...")
+@click.option("--queries", default="all", callback=_queries, help="Which of them: q1,q5,...")
 @click.option("--repeats", default=3, type=click.IntRange(min=1), help="Runs of each query at each scale and level.")
 @click.option("--memory", default="2g", help="Of the Java machine.")
-@click.option(
-    "--work", default="spark-capture", type=click.Path(path_type=Path), help="Tables and logs; resumes there."
-)
-@click.option("-o", "--output", default="profiles.npz", type=click.Path(path_type=Path), help="The profile file.")
+@click.option("--work", default="spark-capture", type=_PATH, help="Where tables and event logs are, and stay.")
+@click.option("-o", "--output", default="profiles.npz", type=_PATH, help="The profile file.")
+@click.option("--note", "notes", multiple=True, help="What the card shall say of the circumstances. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON, and nothing else.")
 def command(
     program: tuple[str, ...],
     logs: tuple[Path, ...],
-    scales: tuple[float, ...],
-    levels: tuple[int, ...],
-    queries: tuple[str, ...],
-    repeats: int,
-    memory: str,
     work: Path,
     output: Path,
+    notes: tuple[str, ...],
     as_json: bool,
+    **tpch: Any,
 ) -> None:
     """Make job profiles for the scheduling simulator from a real Spark.
 
@@ -83,78 +91,70 @@ def command(
         raise UsageError(f"--output {output}: the name of a profile file ends in .npz")
     if program and logs:
         raise UsageError("give either --event-log or a program, not both")
-    work = work.absolute()
     if logs:
-        log = read_event_log(logs)
-        made = log.profiles, {"title": "Spark event logs", "logs": [path.name for path in logs]}
+        captured = from_logs(logs)
     elif program:
-        log = _own_program(program, work / "logs")
-        made = log.profiles, {"title": "A Spark program", "command": shlex.join(program)}
+        captured = from_program(program, work.absolute())
     else:
-        campaign = Campaign(scales, levels, queries, repeats, memory)
-        log = _recorded(campaign, work, quiet=as_json)
-        made = tuple(tpch_profiles(log)), _tpch_card(campaign)
-    profiles, card = made
-    save_profiles(
-        output, profiles, {**card, "captured": f"{datetime.now(UTC):%Y-%m-%d}", "format": "trimtab job profiles 1"}
-    )
-    _say(output, log, as_json)
+        captured = from_tpch(Campaign(**tpch), work.absolute(), quiet=as_json)
+    card = {**captured.card, "captured": f"{datetime.now(UTC):%Y-%m-%d}", "runs": captured.runs}
+    card["notes"] = [*card.get("notes", ()), *notes]
+    save_profiles(output, captured.profiles, card)
+    _say(output, captured, as_json)
 
 
-def _say(output: Path, log: SparkLog, as_json: bool) -> None:
-    card = load_card(output)
-    if as_json:
-        click.echo(json.dumps({"output": str(output), "skipped": log.skipped, **card}))
-        return
-    for line in log.skipped:
-        click.echo(f"left out: {line}", err=True)
-    kilobytes = round(output.stat().st_size / 1000)
-    click.echo(f"{card['profiles']} job profiles of {log.stream.num_jobs} runs: {output} ({kilobytes} kB)")
-    click.echo(f"what they are: {card_path(output)}")
+def from_logs(logs: Sequence[Path]) -> Captured:
+    log = read_event_log(logs)
+    card = {"title": "Spark event logs", "logs": [path.name for path in logs]}
+    return Captured(log.profiles, card, log.stream.num_jobs, log.skipped)
 
 
-def _recorded(campaign: Campaign, work: Path, *, quiet: bool) -> SparkLog:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True, quiet=quiet)) as progress:
-        bar = progress.add_task("looking at what is there", total=campaign.runs)
-        logs = capture_tpch(campaign, work, lambda done, what: progress.update(bar, completed=done, description=what))
-        progress.update(bar, completed=campaign.runs, description="done")
-    return read_event_log(logs, unfinished="drop")
-
-
-def _own_program(program: Sequence[str], logs: Path) -> SparkLog:
+def from_program(program: Sequence[str], work: Path) -> Captured:
     """Run any program that uses Spark (``spark-submit``, PySpark) with event logging on, and read its new logs."""
-    before = set(logs.iterdir()) if logs.is_dir() else set()
+    logs = work / "logs"
     logs.mkdir(parents=True, exist_ok=True)
-    configuration = _with_event_log(logs)
+    before = set(logs.iterdir())
     try:
-        done = subprocess.run(program, env={**os.environ, "SPARK_CONF_DIR": str(configuration)}, check=False)
+        done = subprocess.run(program, env={**os.environ, "SPARK_CONF_DIR": str(_with_event_log(logs))}, check=False)
     except OSError as error:
         raise UsageError(f"can't run {shlex.join(program)}: {error.strerror}") from error
-    new = sorted(path for path in set(logs.iterdir()) - before if path.name[0] != ".")
     if done.returncode:
         raise TrimtabError(f"{shlex.join(program)} ended with {done.returncode}; its event logs are in {logs}")
+    new = sorted(path for path in set(logs.iterdir()) - before if path.name[0] != ".")
     if not new:
         raise UsageError(
             f"{shlex.join(program)} wrote no event log: does it start Spark, and leave spark.eventLog alone?"
         )
-    return read_event_log(new)
+    log = read_event_log(new)
+    card = {"title": "A Spark program", "command": shlex.join(program)}
+    return Captured(log.profiles, card, log.stream.num_jobs, log.skipped)
+
+
+def from_tpch(campaign: Campaign, work: Path, *, quiet: bool) -> Captured:
+    """Run what is missing of a campaign, with a live line."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(*Progress.get_default_columns(), console=Console(stderr=True, quiet=quiet)) as progress:
+        bar = progress.add_task("looking at what is there", total=campaign.runs)
+        try:
+            log = capture_tpch(campaign, work, lambda done, now: progress.update(bar, completed=done, description=now))
+        except KeyboardInterrupt:
+            progress.console.print(f"what is finished is kept in {work}: the same command goes on from there")
+            raise
+        progress.update(bar, completed=campaign.runs, description="done")
+    return Captured(tpch_profiles(log), _tpch_card(campaign), log.stream.num_jobs, log.skipped)
+
+
+def _say(output: Path, captured: Captured, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"output": str(output), "skipped": captured.skipped, **load_card(output)}))
+        return
+    for line in captured.skipped:
+        click.echo(f"left out: {line}", err=True)
+    kilobytes = round(output.stat().st_size / 1000)
+    click.echo(f"{len(captured.profiles)} job profiles from {captured.runs} runs: {output} ({kilobytes} kB)")
+    click.echo(f"what they are: {card_path(output)}")
 
 
 def _with_event_log(logs: Path) -> Path:

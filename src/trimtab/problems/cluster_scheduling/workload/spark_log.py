@@ -55,13 +55,18 @@ def read_event_log(paths: Sequence[Path], *, unfinished: Unfinished = "refuse") 
     killed) gives its finished jobs.
     """
     logs = [files for path in paths for files in log_files(Path(path))]
-    applications = [read_application(files, unfinished=unfinished) for files in logs]
+    return combined([read_application(files, unfinished=unfinished) for files in logs])
+
+
+def combined(applications: Sequence[Application]) -> SparkLog:
+    """Applications on one clock."""
     runs = sorted(
         ((run, application) for application in applications for run in application.runs),
         key=lambda pair: pair[0].arrival,
     )
     if not runs:
-        raise InvalidInstance(f"event log {', '.join(map(str, paths))}: it has no finished jobs with tasks")
+        names = ", ".join(application.where for application in applications)
+        raise InvalidInstance(f"{names}: there are no finished jobs with tasks")
     profiles, jobs = profiles_of([(run, application.is_local) for run, application in runs])
     return SparkLog(
         profiles=profiles,
