@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,6 +19,7 @@ from typing import Any
 from trimtab.core.outcome import Run
 from trimtab.core.problem import Metric
 from trimtab.core.task import Budget
+from trimtab.data.store import locate
 from trimtab.study.results import Results
 
 FILE = "compilergym_leaderboard.parquet"
@@ -37,7 +37,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="no difference: it takes a second")
     parser.parse_args()
-    results = leaderboard(rows(find()))
+    results = leaderboard(rows(locate("compilergym-leaderboard", FILE)))
     good = True
     against_oz = {row.solver: row for row in results.compare(reference="-Oz").rows}
     for method, (mean, programs) in PUBLISHED.items():
@@ -98,15 +98,8 @@ def run(method: str, program: str, repetition: int, row: dict[str, Any]) -> Run:
 def rows(path: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet as pq
 
-    return pq.read_table(path).to_pylist()
-
-
-def find() -> Path:
-    """In TRIMTAB_DATA, at any depth."""
-    root = Path(os.environ.get("TRIMTAB_DATA", "../shared/data"))
-    for path in sorted(root.rglob(FILE)):
-        return path
-    raise SystemExit(f"{FILE} is not under {root}; set TRIMTAB_DATA")
+    table: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return table
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ def cell_key(problem: str, version: str, instance: str, backend: str, solver: st
     `instance` and `solver` are fingerprints; the solver's is of its name, its
     `config` and its `weights`.
     """
-    parts = (problem, version, instance, backend, solver, repr(budget.evaluations), repr(budget.seconds), str(seed))
+    limits = f"{float(budget.evaluations)!r} {float(budget.seconds)!r}"
+    parts = (problem, version, instance, backend, solver, limits, str(seed))
     return blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
 

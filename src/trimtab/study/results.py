@@ -110,7 +110,7 @@ class Results:
             system = msgspec.json.decode((folder / "system.json").read_bytes())
         except FileNotFoundError as error:
             raise UsageError(f"{folder}: no study is kept here ({error.filename} is missing)") from error
-        except (msgspec.MsgspecError, KeyError, AttributeError, TypeError) as error:
+        except (msgspec.MsgspecError, UsageError, KeyError, AttributeError, TypeError) as error:
             raise DataError(f"{folder}: study.json or system.json is not what a study writes: {error}") from error
         return cls.of(plan, ledger.read(folder), system, folder)
 
