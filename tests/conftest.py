@@ -7,7 +7,12 @@ import os
 from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes says nothing on a machine that does other work.
+hypothesis.settings.register_profile("trimtab", deadline=None)
+hypothesis.settings.load_profile("trimtab")
 
 #: Part of a test's id -> why it may be skipped even where everything is installed (TRIMTAB_REQUIRE_ALL=1).
 MAY_SKIP = {
