@@ -90,6 +90,14 @@ def test_a_solver_is_its_name_its_config_and_its_weights(tmp_path: Path) -> None
     assert key() == keys[0]
 
 
+def test_a_solver_whose_weights_are_not_there_says_so(tmp_path: Path) -> None:
+    solver = Trained()
+    solver.weights = tmp_path / "gone"  # type: ignore[attr-defined]
+    [candidate] = choose_candidates(replace(BINS, solvers={"s": lambda: solver}), None, False, None)
+    assert "the solver 's' lacks its weights" in candidate.entrant.unavailable
+    assert "gone" in candidate.entrant.unavailable
+
+
 def test_a_track_that_does_not_exist_is_refused() -> None:
     class Odd(Alternate):
         track = "magic"

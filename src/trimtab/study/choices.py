@@ -117,8 +117,11 @@ def _candidate(problem: Problem[Any, Any], name: str) -> Candidate:
     track: Track = getattr(solver, "track", "policy")
     if track not in ("policy", "search"):
         raise UsageError(f"the solver {name!r} of {problem.name}: track must be 'policy' or 'search', got {track!r}")
-    contents = (name, getattr(solver, "config", None), getattr(solver, "weights", None))
-    return Candidate(Entrant(name, track, fingerprint(contents)), frozenset(getattr(solver, "trained_on", ())))
+    try:
+        made_of = fingerprint((name, getattr(solver, "config", None), getattr(solver, "weights", None)))
+    except OSError as error:
+        return Candidate(Entrant(name, track, fingerprint((name,)), f"the solver {name!r} lacks its weights: {error}"))
+    return Candidate(Entrant(name, track, made_of), frozenset(getattr(solver, "trained_on", ())))
 
 
 def _matching(problem: Problem[Any, Any], pattern: str, names: Collection[str]) -> list[str]:
