@@ -50,7 +50,7 @@ docs-serve: .venv/.dev
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 bench: .venv/.dev  ## every target beside its figure (ARGS=--quick for a short run)
-	@failed=; for script in benchmarks/[a-z]*.py; do \
+	@failed=; for script in $$(grep -l __main__ benchmarks/*.py); do \
 	  echo; echo "== $$script $(ARGS)"; $(BIN)/python "$$script" $(ARGS) || failed="$$failed $$script"; \
 	done; [ -z "$$failed" ] || { echo; echo "missed:$$failed"; exit 1; }
 
