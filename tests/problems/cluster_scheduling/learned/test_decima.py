@@ -92,7 +92,7 @@ def test_nothing_to_train_on_is_an_error() -> None:
 
 
 @pytest.mark.skipif(not SHIPPED.exists(), reason="no weights are shipped yet")
-def test_the_shipped_weights_have_a_card_and_beat_fair_on_made_jobs_of_no_training() -> None:
+def test_the_shipped_weights_say_where_they_come_from() -> None:
     solver = Decima()
     assert {"command", "seed", "trained_on", "held_out"} <= set(solver.card)
     assert len(solver.trained_on) > 10

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import itertools
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -97,6 +98,7 @@ class DecimaLearner:
         best = training.run(min(task.remaining.seconds for task in tasks))
         card = {
             "solver": "decima",
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "settings": asdict(settings),
             "seed": tasks[0].seed,
             "cpu_s": round(training.cpu_s, 1),
