@@ -169,7 +169,7 @@ class Training:
             above = [g - b for g, b in zip(returns, time_aligned_baselines(times, returns), strict=True)]
             parts += [a[e.recording.decisions["decision"]] for a, (_, e) in zip(above, siblings, strict=True)]
         advantage = np.concatenate(parts)
-        return advantage / (advantage.std() + 1e-9)
+        return np.asarray(advantage / (advantage.std() + 1e-9))
 
     def _returns(self, stream: JobStream, episode: Episode) -> Floats:
         """Minus the job-seconds still to come at each decision, and at the end.  (decisions + 1,)"""

@@ -18,8 +18,9 @@ from .compiled import compiled
 from .decima_net import JOB_FEATURES, MAX_DEPTH, STAGE_FEATURES, choose, embed, limit_logits, stage_logits
 from .draws import mix
 from .engine import DECIDE, run, select
+from .jobs import others_held
 from .policy import CompiledPolicy
-from .rules import EXTERNAL, others_held
+from .rules import EXTERNAL
 from .state import State
 from .tables import Tables
 
@@ -65,7 +66,7 @@ def run_decima(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kin
     while code == DECIDE:
         uniforms = (-1.0, -1.0)
         if parameters[0] >= 0.0:
-            uniforms = two_uniforms(np.int64(parameters[0]), cluster.key, cluster.decisions)
+            uniforms = two_uniforms(int(parameters[0]), cluster.key, cluster.decisions)
         choice = decide_on(state, view(state, tables), parameters[1:], uniforms)
         cluster.decisions += 1
         select(state, tables, choice.stage, choice.executors)
@@ -95,8 +96,8 @@ def decide_on(state: State, seen: View, weights: Floats, uniforms: tuple[float, 
     slot = seen.slots[job]
     limits = np.arange(others_held(state, slot) + 1, state.cluster[0].num_executors + 1).astype(np.float64)
     chosen = choose(limit_logits(weights, seen.job_features, jobs, cluster, job, limits), uniforms[1])
-    limit = np.int64(limits[chosen])
-    return Choice(seen.stage[row], limit - others_held(state, slot), candidate, limit)
+    limit = int(limits[chosen])
+    return Choice(int(seen.stage[row]), limit - others_held(state, slot), candidate, limit)
 
 
 @compiled

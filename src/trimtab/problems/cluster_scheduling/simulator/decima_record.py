@@ -16,7 +16,8 @@ from ..problem import Floats, JobStream
 from .compiled import compiled
 from .decima import Choice, View, decide_on, two_uniforms, view
 from .engine import DECIDE, DONE, FULL, begin, run, select
-from .rules import EXTERNAL, decide, others_held
+from .jobs import others_held
+from .rules import EXTERNAL, decide
 from .state import NONE, State, allocate
 from .tables import Tables, pack
 
@@ -163,13 +164,14 @@ def _play(
 @compiled
 def _room(seen: View, recording: Recording) -> bool:
     used = recording.used
-    return (
+    fits: bool = (
         used[1] < len(recording.decisions)
         and used[2] + len(seen.stage) <= len(recording.height)
         and used[3] + len(seen.child) <= len(recording.edges)
         and used[4] + len(seen.slots) <= len(recording.job_features)
         and used[5] + len(seen.candidates) <= len(recording.candidates)
     )
+    return fits
 
 
 @compiled
