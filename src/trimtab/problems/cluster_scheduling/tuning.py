@@ -29,8 +29,9 @@ from .workload.files import replace_file
 
 Grid = Sequence[tuple[float, ...]]
 
+_MOST_JOBS: Final = 3000  # of a regime
 _ALPHAS: Final = tuple(round(-2 + 0.1 * i, 1) for i in range(41))
-_SCALES: Final = tuple(float(f"{2.0**e:.3g}") for e in np.arange(-5, 4.01, 0.5))
+_SCALES: Final = tuple(float(f"{2.0**e:.3g}") for e in np.arange(-4, 4.01, 0.5))
 
 #: What is tried for each rule; the rules without parameters have one candidate.
 GRIDS: Final[Mapping[str, Grid]] = {
@@ -41,10 +42,10 @@ GRIDS: Final[Mapping[str, Grid]] = {
     "weighted_fair": [(alpha,) for alpha in _ALPHAS],
     "fair_releasing": [(alpha,) for alpha in _ALPHAS],
     "tetris": [(weight,) for weight in (0.0, *_SCALES)],
-    "graphene": list(itertools.product(_ALPHAS[5:25:2], (0.1, 0.2, 0.3, 0.5, 0.7, 0.9))),
+    "graphene": list(itertools.product((-1.5, -1.0, -0.7, -0.5, -0.2), (0.1, 0.3, 0.5, 0.8))),
     "srpt_constant": [(float(cap),) for cap in (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 75, 100)],
     "srpt_linear": [(scale / 16,) for scale in _SCALES],
-    "srpt_concave": list(itertools.product(_SCALES, (0.3, 0.4, 0.5, 0.6, 0.7))),
+    "srpt_concave": list(itertools.product(_SCALES[1:], (0.4, 0.5, 0.6))),
 }
 
 
@@ -78,7 +79,8 @@ def _score(rule: str, grid: Grid, streams: Sequence[JobStream]) -> Floats:
 
 def main() -> None:
     rows = []
-    for name, streams in regime_streams():
+    for name, every in regime_streams():
+        streams = every[: max(3, _MOST_JOBS // every[0].num_jobs)]
         parameters = {rule: tune(rule, grid, streams) for rule, grid in GRIDS.items()}
         rows.append(asdict(describe(name, streams, parameters)))
         print(name, parameters, file=sys.stderr, flush=True)

@@ -69,6 +69,11 @@ class Decima:
     def trained_on(self) -> frozenset[str]:
         return frozenset(self.card.get("trained_on", ()))
 
+    @property
+    def fit_s(self) -> float:
+        """CPU seconds of training."""
+        return float(self.card.get("cpu_s", 0.0))
+
     def solve(self, task: Task[JobStream, Decision]) -> CompiledPolicy:
         return self._policy
 

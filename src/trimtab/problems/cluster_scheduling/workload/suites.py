@@ -10,6 +10,8 @@ decima-batch       20 jobs at once                                      50      
 decima-stream      1,000 jobs, Poisson, load 0.85                       50         16, 8, 16
 decima-overload    50 jobs, Poisson, mean gap 25 s: almost 3 times      10         40, 15, 40
                    what the cluster can do
+decima-mixed       20 jobs at once; 100, Poisson, load 0.7 to 0.95;    15 to 50   540, 72, 72
+                   40, Poisson, load 1.2 to 3
 alibaba-batch      20 jobs at once                                      100        30, 10, 30
 alibaba-stream     200 jobs of the trace in its rhythm, load 0.85       100        30, 10, 30
 =================  ===================================================  =========  =======================
@@ -75,6 +77,24 @@ def decima_overload(split: Split) -> Mapping[str, JobStream]:
 
 
 @cache
+def decima_mixed(split: Split) -> Mapping[str, JobStream]:
+    """What the shipped weights are trained on: short, at many loads, and never on 10 executors."""
+    profiles = _tpch(split)
+
+    def steady(rng: np.random.Generator) -> JobStream:
+        return poisson(profiles, rng, jobs=100, executors=50, load=rng.uniform(0.7, 0.95))
+
+    def crowded(rng: np.random.Generator) -> JobStream:
+        return poisson(profiles, rng, jobs=40, executors=int(rng.choice([15, 20, 30])), load=rng.uniform(1.2, 3.0))
+
+    return {
+        **_instances("mixed-batch", split, (300, 40, 40), _batches(profiles, 20, 50)),
+        **_instances("mixed-steady", split, (120, 16, 16), steady),
+        **_instances("mixed-crowded", split, (120, 16, 16), crowded),
+    }
+
+
+@cache
 def alibaba_batch(split: Split) -> Mapping[str, JobStream]:
     profiles, _ = _trace(split)
     return _instances("alibaba-batch", split, (30, 10, 30), _batches(profiles, 20, 100))
@@ -94,6 +114,7 @@ SUITES: Final[Mapping[str, Suite]] = {
     "decima-batch": decima_batch,
     "decima-stream": decima_stream,
     "decima-overload": decima_overload,
+    "decima-mixed": decima_mixed,
     "alibaba-batch": alibaba_batch,
     "alibaba-stream": alibaba_stream,
 }
