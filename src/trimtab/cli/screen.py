@@ -79,7 +79,7 @@ def size(count: float) -> str:
 
 
 def write_files(folder: Path, files: Mapping[str, str | bytes]) -> list[Path]:
-    """Write all files or none: each under a temporary name first, then moved into place."""
+    """Write all files under temporary names first; only when each is whole are they moved into place."""
     folder.mkdir(parents=True, exist_ok=True)
     waiting: list[tuple[Path, Path]] = []
     try:
