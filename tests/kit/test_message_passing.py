@@ -7,9 +7,16 @@ import pytest
 
 pytest.importorskip("torch")
 
+import numpy as np
 import torch
 
-from trimtab.kit.message_passing import ChildrenToParents, perceptron, segment_log_softmax, segment_sum
+from trimtab.kit.message_passing import (
+    ChildrenToParents,
+    perceptron,
+    segment_log_softmax,
+    segment_log_sum_exp,
+    segment_sum,
+)
 
 #: child -> parent; heights 0 0 1 2 2 3, and a node alone
 EDGES = [(0, 2), (1, 2), (2, 3), (0, 4), (2, 4), (3, 5), (4, 5)]
@@ -59,6 +66,14 @@ def test_segments() -> None:
     found = segment_log_softmax(logits, torch.tensor([0, 1, 0, 1]), 2)
     expected = torch.stack([torch.log_softmax(logits[[0, 2]], 0), torch.log_softmax(logits[[1, 3]], 0)], 1).ravel()
     torch.testing.assert_close(found, expected)
+
+
+def test_log_sum_exp_leaves_out_what_is_masked() -> None:
+    logits = torch.tensor([0.0, 5.0, -torch.inf, 2.0], requires_grad=True)
+    found = segment_log_sum_exp(logits, torch.tensor([0, 1, 1, 0]), 2)
+    torch.testing.assert_close(found, torch.tensor([np.log(1 + np.exp(2)), 5.0], dtype=torch.float32))
+    found.sum().backward()
+    assert torch.isfinite(logits.grad).all()
 
 
 def test_a_perceptron_ends_as_asked() -> None:

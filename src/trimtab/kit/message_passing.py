@@ -38,12 +38,20 @@ def segment_sum(values: Tensor, of: Tensor, segments: int) -> Tensor:
     return total.index_add_(0, of, values)
 
 
+def segment_log_sum_exp(logits: Tensor, of: Tensor, segments: int) -> Tensor:
+    """log of the sum of exp over each segment; none may be empty.  (rows,), (rows,) -> (segments,)"""
+    highest = _segment_max(logits, of, segments)
+    return segment_sum((logits - highest[of]).exp(), of, segments).log() + highest
+
+
 def segment_log_softmax(logits: Tensor, of: Tensor, segments: int) -> Tensor:
     """Log-probabilities normalised within each segment.  (rows,), (rows,) -> (rows,)"""
-    highest = logits.new_full((segments,), -torch.inf)
-    highest = highest.scatter_reduce(0, of, logits.detach(), "amax")
-    shifted = logits - highest[of]
+    shifted = logits - _segment_max(logits, of, segments)[of]
     return shifted - segment_sum(shifted.exp(), of, segments).log()[of]
+
+
+def _segment_max(logits: Tensor, of: Tensor, segments: int) -> Tensor:
+    return logits.new_full((segments,), -torch.inf).scatter_reduce(0, of, logits.detach(), "amax")
 
 
 class ChildrenToParents(nn.Module):

@@ -70,7 +70,7 @@ def test_compiled_logits_equal_torchs(network: DecimaNetwork, recordings: list[R
     with torch.no_grad():
         embedded = network.embed(states)
         stage = network.stage_logits(states, embedded).numpy()
-        limit, _ = network.limit_logits(states, embedded, states.job_of[states.candidates[choices.candidate]])
+        limit, _, _ = network.limit_logits(states, embedded, states.job_of[states.candidates[choices.candidate]])
     expected = list(compiled(network.flat(), recordings))
     assert len(expected) == len(decisions.rows) > 50
     np.testing.assert_allclose(stage, np.concatenate([s for s, _ in expected]), atol=1e-5)
@@ -80,16 +80,23 @@ def test_compiled_logits_equal_torchs(network: DecimaNetwork, recordings: list[R
 def test_log_probabilities_and_entropies_are_those_of_two_softmaxes(
     network: DecimaNetwork, recordings: list[Recording]
 ) -> None:
+    """Limits that would take more than all waiting executors are one decision with the one that takes them all."""
     decisions = Decisions.of(recordings)
     with torch.no_grad():
         found, entropies = network(*decisions.batch(np.arange(len(decisions.rows))))
-    rows = zip(decisions.rows, compiled(network.flat(), recordings), found, entropies, strict=True)
-    for row, logits, log_probability, entropy in rows:
+    waiting = np.rint(20 * decisions.job_features[decisions.bounds[:-1, 2], 2]).astype(int)
+    rows = zip(decisions.rows, waiting, compiled(network.flat(), recordings), found, entropies, strict=True)
+    kinds = set()
+    for row, free, logits, log_probability, entropy in rows:
         stage, limit = (torch.log_softmax(torch.from_numpy(values), 0) for values in logits)
-        expected = stage[row["candidate"]] + limit[row["limit"] - row["least"]]
+        place = row["limit"] - row["least"]
+        alike = slice(free - 1, None) if place >= free - 1 else slice(place, place + 1)
+        kinds.add(place >= free - 1)
+        expected = stage[row["candidate"]] + limit[alike].logsumexp(0)
         assert float(log_probability) == pytest.approx(float(expected), abs=1e-4)
         uncertain = -(stage.exp() * stage).sum() - (limit.exp() * limit).sum()
         assert float(entropy) == pytest.approx(float(uncertain), abs=1e-4)
+    assert kinds == {True, False}
 
 
 def test_a_batch_in_another_order_is_the_same_decisions(network: DecimaNetwork, recordings: list[Recording]) -> None:
@@ -108,7 +115,11 @@ def test_choices_are_drawn_with_the_probabilities_that_torch_says(network: Decim
         play(stream, network.flat(), CONDUCT._replace(seed=2 * seed), seed=3).recording for seed in range(400)
     ]
     first = [Recording(*r)._replace(decisions=r.decisions[:1]) for r in recordings]
-    drawn = [(int(r.decisions["candidate"][0]), int(r.decisions["limit"][0])) for r in first]
+    free = np.rint(20 * first[0].job_features[0, 2])
+    drawn = [
+        (int(r.decisions["candidate"][0]), min(int(r.decisions["limit"][0]), int(r.decisions["least"][0] - 1 + free)))
+        for r in first
+    ]
     decisions = Decisions.of(recordings)
     starts = np.cumsum([0, *(len(r.decisions) for r in recordings[:-1])])
     with torch.no_grad():

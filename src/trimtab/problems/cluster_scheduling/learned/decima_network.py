@@ -11,7 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trimtab.core.extras import need
-from trimtab.kit.message_passing import ChildrenToParents, perceptron, segment_log_softmax, segment_sum
+from trimtab.kit.message_passing import (
+    ChildrenToParents,
+    perceptron,
+    segment_log_softmax,
+    segment_log_sum_exp,
+    segment_sum,
+)
 
 from ..simulator.decima_net import JOB_FEATURES, LIMIT_SCALE, MAX_DEPTH, PERCEPTRONS, WIDTH
 
@@ -46,10 +52,14 @@ class States:
 
 @dataclass(frozen=True)
 class Choices:
-    """What was decided in each of some `States`."""
+    """What was decided in each of some `States`.
+
+    All limits that take every waiting executor are one decision, and are credited together.
+    """
 
     candidate: Tensor  # (states,) index into States.candidates
     limit: Tensor  # (states,)
+    or_more: Tensor  # (states,) True: that limit or any above
 
 
 class DecimaNetwork(nn.Module):
@@ -80,8 +90,11 @@ class DecimaNetwork(nn.Module):
         scores: Tensor = self.stage_head(torch.cat(inputs, 1))
         return scores[:, 0]
 
-    def limit_logits(self, s: States, embedded: tuple[Tensor, Tensor, Tensor], job: Tensor) -> tuple[Tensor, Tensor]:
-        """For one job per state: scores of its limits least ... limits, and the states they belong to."""
+    def limit_logits(self, s: States, embedded: tuple[Tensor, Tensor, Tensor], job: Tensor) -> tuple[Tensor, ...]:
+        """For one job per state: scores of its limits least ... limits, state after state.
+
+        Returns the scores, the limits, and the states that they belong to.
+        """
         _, jobs, cluster = embedded
         inputs = torch.cat([s.job_features[job], jobs[job], cluster], 1)
         count = s.limits - s.least + 1
@@ -93,7 +106,7 @@ class DecimaNetwork(nn.Module):
         known = JOB_FEATURES + 2 * WIDTH
         shared = nn.functional.linear(inputs, linear.weight[:, :known], linear.bias)
         hidden = shared[state] + (limit / LIMIT_SCALE)[:, None] * linear.weight[:, known]
-        return nn.Sequential(*rest)(hidden)[:, 0], state
+        return nn.Sequential(*rest)(hidden)[:, 0], limit, state
 
     def forward(self, s: States, choices: Choices) -> tuple[Tensor, Tensor]:
         """Log-probability of each choice, and the entropy of the two distributions it was drawn from.
@@ -104,12 +117,13 @@ class DecimaNetwork(nn.Module):
         embedded = self.embed(s)
         of = s.state_of[s.job_of[s.candidates]]
         stage = segment_log_softmax(self.stage_logits(s, embedded), of, s.size)
-        logits, state = self.limit_logits(s, embedded, s.job_of[s.candidates[choices.candidate]])
+        logits, value, state = self.limit_logits(s, embedded, s.job_of[s.candidates[choices.candidate]])
         limit = segment_log_softmax(logits, state, s.size)
-        count = s.limits - s.least + 1
-        chosen = torch.cumsum(count, 0) - count + choices.limit - s.least
+        wanted = choices.limit[state]
+        alike = (value == wanted) | (choices.or_more[state] & (value > wanted))
+        chosen = segment_log_sum_exp(limit.masked_fill(~alike, -torch.inf), state, s.size)
         entropy = -segment_sum(stage.exp() * stage, of, s.size) - segment_sum(limit.exp() * limit, state, s.size)
-        return stage[choices.candidate] + limit[chosen], entropy
+        return stage[choices.candidate] + chosen, entropy
 
     def _perceptrons(self) -> dict[str, nn.Sequential]:
         parts = {name: getattr(self, name) for name in PERCEPTRONS if name not in ("message", "aggregate")}

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from trimtab.core.extras import need
 
 from ..problem import Ints
+from ..simulator.decima import EXECUTORS_SCALE, WAITING
 from ..simulator.decima_record import Recording
 from .decima_network import Choices, States
 
@@ -72,8 +73,13 @@ class Decisions:
             limits=_long(rows["limits"]),
             least=_long(rows[prefix + "least"]),
         )
-        choices = Choices(_long(rows[prefix + "candidate"] + base[:, 3]), _long(rows[prefix + "limit"]))
-        return states, choices
+        return states, self._choices(which, rows[prefix + "candidate"] + base[:, 3], prefix)
+
+    def _choices(self, which: Ints, candidate: Ints, prefix: str) -> Choices:
+        waiting = np.rint(self.job_features[self.bounds[which, 2], WAITING] * EXECUTORS_SCALE)
+        all_of_them = self.rows[prefix + "least"][which] - 1 + waiting
+        limit = np.minimum(self.rows[prefix + "limit"][which], all_of_them)
+        return Choices(_long(candidate), _long(limit), torch.from_numpy(limit == all_of_them))
 
 
 def _ranges(start: Ints, size: Ints) -> Ints:

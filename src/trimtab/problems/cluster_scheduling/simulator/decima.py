@@ -29,6 +29,9 @@ WORK_SCALE_MS: Final = 1e5
 TASKS_SCALE: Final = 200.0
 SOURCE_MARK: Final = 2.0
 
+#: The features of a job.
+HELD, IS_SOURCE, WAITING = range(3)
+
 
 class View(NamedTuple):
     """The unfinished stages of a cluster, by height; rows and jobs are numbered from 0."""
@@ -138,9 +141,9 @@ def _job_features(state: State, slots: NDArray[np.int32]) -> Floats:
     features = np.empty((JOB_FEATURES, len(slots)))
     for j in range(len(slots)):
         job = state.jobs[slots[j]]
-        features[0, j] = (job.executors + job.incoming) / EXECUTORS_SCALE
-        features[1, j] = SOURCE_MARK if slots[j] == cluster.source_job else -SOURCE_MARK
-        features[2, j] = cluster.num_source / EXECUTORS_SCALE
+        features[HELD, j] = (job.executors + job.incoming) / EXECUTORS_SCALE
+        features[IS_SOURCE, j] = SOURCE_MARK if slots[j] == cluster.source_job else -SOURCE_MARK
+        features[WAITING, j] = cluster.num_source / EXECUTORS_SCALE
     return features
 
 
