@@ -86,7 +86,7 @@ def kind_of(stream: JobStream) -> str:
 class Settings:
     """All that training depends on besides its instances and its seed."""
 
-    generations: int = 300  # of each set of weights
+    generations: int = 160  # of each set of weights
     population: int = 16
     jobs: int = 400  # played in a generation, on as many streams as have them
     sigma: float = 0.15  # first step size

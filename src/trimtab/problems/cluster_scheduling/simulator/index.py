@@ -26,28 +26,29 @@ from .jobs import others_held
 from .state import NONE, State
 from .tables import Tables
 
-#: The rule's own parameters, and where evolution starts. The network's weights follow them.
+#: The rule's own parameters, and where evolution starts: what a first one, of the rule alone, ended with on
+#: training streams. The network's weights follow them.
 START: Final = {
-    "log_price": 1.9,  # price = exp(log_price) * crowd ^ price_power / executors
-    "price_power": 1.5,
-    "log_cap": 0.7,  # cap = p * exp(log_cap)
-    "span": -0.5,  # weight of -log S beside -log W in the index
-    "stay": 2.5,  # bonus of the job that the waiting executors belong to
-    "held": 0.0,  # weight of executors held / cap
-    "waits": 0.7,  # penalty of a job whose best stage has to wait for another
-    "over_cap": 3.7,  # penalty of a job at its cap
-    "log_stage_price": 1.1,  # as log_price, for the executors of one stage
-    "stage_price_power": 0.1,
-    "path": 2.0,  # stage order: weight of the log of the heaviest path ahead
-    "stage_work": -0.3,  # ... of the log of the stage's own work
-    "move": 1.3,  # weight of a move and a fresh start in the stage's price
-    "small": 1.0,  # bonus of a stage with fewer tasks than executors wait
-    "entry": 0.5,  # weight of moves and fresh starts in the job's price
-    "behind": 0.8,  # crowd: all jobs, or (at 1) those with more work left
-    "excess": 0.3,  # penalty that grows with what a job holds over its cap
-    "progress": 0.0,  # bonus of a job that is nearly done
-    "stage_waits": 3.0,  # stage order: penalty of a stage that has to wait for another
-    "backlog": 0.0,  # price *= (1 + s of the whole cluster ahead) ^ backlog
+    "log_price": 1.59,  # price = exp(log_price) * crowd ^ price_power / executors
+    "price_power": 2.74,
+    "log_cap": 1.5,  # cap = p * exp(log_cap)
+    "span": -0.96,  # weight of -log S beside -log W in the index
+    "stay": 3.07,  # bonus of the job that the waiting executors belong to
+    "held": -0.41,  # weight of executors held / cap
+    "waits": 0.26,  # penalty of a job whose best stage has to wait for another
+    "over_cap": 2.7,  # penalty of a job at its cap
+    "log_stage_price": 0.37,  # as log_price, for the executors of one stage
+    "stage_price_power": -0.85,
+    "path": 2.12,  # stage order: weight of the log of the heaviest path ahead
+    "stage_work": -1.25,  # ... of the log of the stage's own work
+    "move": 1.67,  # weight of a move and a fresh start in the stage's price
+    "small": 2.15,  # bonus of a stage with fewer tasks than executors wait
+    "entry": 1.0,  # weight of moves and fresh starts in the job's price
+    "behind": 1.57,  # crowd: all jobs, or (at 1) those with more work left
+    "excess": 1.1,  # penalty that grows with what a job holds over its cap
+    "progress": -0.82,  # bonus of a job that is nearly done
+    "stage_waits": 3.86,  # stage order: penalty of a stage that has to wait for another
+    "backlog": 0.15,  # price *= (1 + s of the whole cluster ahead) ^ backlog
 }
 (
     LOG_PRICE, PRICE_POWER, LOG_CAP, SPAN, STAY, HELD, WAITS, OVER_CAP, LOG_STAGE_PRICE, STAGE_PRICE_POWER,
