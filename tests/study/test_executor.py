@@ -43,18 +43,16 @@ def test_serial_and_processes_agree_in_everything_but_times(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_ray_agrees_too_and_its_driver_keeps_the_ledger(tmp_path: Path) -> None:
+def test_ray_agrees_too_also_on_a_worker_that_dies_and_its_driver_keeps_the_ledger(tmp_path: Path) -> None:
     pytest.importorskip("ray")
-    results = run("ray", 2, ledger=tmp_path)
-    assert without_times(results) == without_times(run("serial", 1))
+    asked: dict[str, Any] = {"solvers": ["alternate", "suicidal", "greedy"], "budget": Budget(evaluations=5), "jobs": 2}
+    ray = study(PERILS, executor="ray", ledger=tmp_path, **asked)
+    processes = study(PERILS, **asked)
+    assert [(run.solver, run.instance, run.status, run.metrics) for run in ray.runs] == [
+        (run.solver, run.instance, run.status, run.metrics) for run in processes.runs
+    ]
+    assert [run.instance for run in ray.runs if run.status == "failed"] == ["test-2"]
     assert len(list((tmp_path / "cells").iterdir())) == 1
-
-
-@pytest.mark.slow
-def test_a_ray_worker_that_dies_is_a_failed_cell() -> None:
-    pytest.importorskip("ray")
-    results = study(PERILS, solvers=["suicidal"], executor="ray", instances=["test-1", "test-2"])
-    assert [run.status for run in results.runs] == ["ok", "failed"]
 
 
 def test_a_worker_that_dies_twice_on_a_cell_fails_it_and_the_study_goes_on(tmp_path: Path) -> None:

@@ -13,10 +13,11 @@ from typing import Any
 
 import msgspec
 
+from trimtab.core.errors import TrimtabError
 from trimtab.core.extras import need
 from trimtab.core.outcome import Run
 
-from .cell import Setting
+from .cell import Setting, one_line
 from .executor import dispatch
 from .ledger import decode
 from .plan import Cell
@@ -42,7 +43,12 @@ class Cluster:
 
 def _start(ray: Any, jobs: int) -> None:
     local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs, "include_dashboard": False}
-    ray.init(configure_logging=False, log_to_driver=False, **local)
+    try:
+        ray.init(configure_logging=False, log_to_driver=False, **local)
+    except Exception as error:  # Ray raises bare ones
+        raise TrimtabError(
+            f"Ray does not start: {one_line(error)}. Try again, or use the executor 'processes'."
+        ) from error
 
 
 class ActorPool:

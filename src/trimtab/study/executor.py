@@ -101,14 +101,15 @@ def dispatch(pool: Pool[W], jobs: int, setting: Setting, cells: Sequence[Cell]) 
                 for worker in pool.finished(list(busy)):
                     cell, attempt = busy.pop(worker)
                     result = worker.result()
-                    if isinstance(result, Run):
+                    row: Run | None
+                    if isinstance(result, str):
+                        idle.append(pool.start())
+                        row = _after_death(setting, ledger, cell, attempt, result)
+                    else:
                         idle.append(worker)
+                        row = result
                         if not pool.keeps:
-                            ledger.write(result)
-                        yield result
-                        continue
-                    idle.append(pool.start())
-                    row = _after_death(setting, ledger, cell, attempt, result)
+                            ledger.write(row)
                     if row is None:
                         waiting.appendleft((cell, attempt + 1))
                     else:
