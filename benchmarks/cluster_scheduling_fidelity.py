@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well does the simulator predict a real Spark? TPC-H queries alone and sharing a cluster of two task slots.
 
-    python benchmarks/cluster_scheduling_fidelity.py [--quick] [--work FOLDER] [--scale 0.5]
+    python benchmarks/cluster_scheduling_fidelity.py [--quick] [--work FOLDER] [--scale 0.2]
 
 One session runs every query alone, again and again; after three that let the JVM
 compile its code, every other run goes into the profile, and the rest is to be predicted. Then several queries at a time
@@ -53,7 +53,7 @@ def record(work: Path, scale: float, names: Sequence[str], repeats: int, streams
         settings = {**spark_tpch.event_log(logs), "spark_driver_memory": "2g"}
         with prepared(once, CORES, mode.upper(), work, **settings) as session:
             spark_tpch.open_tables(session, scale, spark_tpch.generate(scale, work / "data"))
-            for turn in range(-2, 2 * repeats if mode == "fifo" else -2):
+            for turn in range(-2, 2 * repeats) if mode == "fifo" else ():
                 kind = "warm-up" if turn < 0 else "profile" if turn % 2 == 0 else "alone"
                 for name in rng.permutation(names):
                     session.sparkContext.setJobDescription(f"{kind} {spark_tpch.job_name(scale, name)}")
@@ -132,7 +132,7 @@ def shared(profiles: tuple[JobProfile, ...], found: dict[str, list[Run]]) -> Flo
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="4 queries at scale factor 0.05")
-    parser.add_argument("--scale", type=float, default=0.5)
+    parser.add_argument("--scale", type=float, default=0.2)
     parser.add_argument(
         "--repeats", type=int, default=4, help="runs of each query in the profile, and as many to predict"
     )

@@ -40,7 +40,7 @@ class Query:
     arrival_s: float
     scale: float
     query: str  # "q5"
-    label: str  # its name in the event log, and its pool
+    label: str  # its name in the event log
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,15 @@ def prepared(queries: Sequence[Query], cores: int, mode: str, work: Path, **sett
 
 
 def play(session: Any, queries: Sequence[Query]) -> Floats:
-    """Submit each query at its time, from a thread of its own; when each was done, s after the start."""
+    """Submit each query at its time, from a thread of its own; when each was done, s after the start.
+
+    Under FAIR each has a pool, named by its place in the stream.
+    """
     sessions = [_own_session(session, query) for query in queries]
     with ThreadPoolExecutor(max_workers=len(queries)) as threads:
         start = time.perf_counter() + 0.1 + 0.002 * len(queries)
         try:
-            return np.array(list(threads.map(_submit, sessions, queries, [start] * len(queries))))
+            return np.array(list(threads.map(_submit, sessions, queries, range(len(queries)), [start] * len(queries))))
         except Exception as error:
             raise TrimtabError(f"Spark failed: {str(error)[:500]}") from error
 
@@ -103,10 +106,10 @@ def _own_session(session: Any, query: Query) -> Any:
     return own
 
 
-def _submit(session: Any, query: Query, start: float) -> float:
+def _submit(session: Any, query: Query, place: int, start: float) -> float:
     context = session.sparkContext
     context.setJobDescription(query.label)
-    context.setLocalProperty("spark.scheduler.pool", query.label)
+    context.setLocalProperty("spark.scheduler.pool", f"{place:06d}")
     time.sleep(max(0.0, start + query.arrival_s - time.perf_counter()))
     session.sql(spark_tpch.query(query.query)).collect()
     return time.perf_counter() - start

@@ -75,7 +75,9 @@ def by_hand(jobs: JobStream, *, fair: bool) -> list[float]:
                 (key for key in opened if waiting[key]),
                 key=lambda key: (
                     not jobs.profiles[jobs.jobs[key[0]]].driver[key[1]],
-                    0 if jobs.profiles[jobs.jobs[key[0]]].driver[key[1]] else (running[key[0]] if fair else 0),
+                    0
+                    if jobs.profiles[jobs.jobs[key[0]]].driver[key[1]]
+                    else ((running[key[0]], key[0]) if fair else (0, 0)),
                     0 if jobs.profiles[jobs.jobs[key[0]]].driver[key[1]] else submitted[key],
                     key[0],
                     opened.index(key),

@@ -7,8 +7,12 @@ takes the next task of the first stage in line, whoever's that is.
 FIFO
     the stage of the Spark job that was submitted first, in it the lowest stage.
 FAIR
-    each job has a pool of equal weight: the one with the fewest running tasks,
-    then as above (`FairSchedulingAlgorithm` with no minimum shares).
+    each job has a pool of equal weight: the one with the fewest running tasks, in it
+    as above. Equal ones go by the pool's name (`FairSchedulingAlgorithm`), so with few
+    slots and many pools the order of the names decides most; here it is that of arrival.
+
+Slots of one executor share its JVM: a stage's code is loaded once, so those of its
+tasks that start before any is finished are a first wave, and all others the rest.
 
 A SQL query submits several Spark jobs one after another, so under FIFO its later
 ones queue behind queries that came meanwhile. A Spark job is submitted when the
@@ -23,7 +27,7 @@ from typing import Final
 import numpy as np
 
 from ..problem import Floats, Ints, JobProfile
-from .cluster import admit, set_level, unbind_job
+from .cluster import admit, set_level, unbind_job, unbind_stage
 from .compiled import compiled
 from .engine import DONE, FULL, LOG_FULL, STALLED, _log, _open_children, _start, _vacate
 from .policy import CompiledPolicy, as_parameters
@@ -97,7 +101,18 @@ def _assign(state: State, tables: Tables, parameters: Floats) -> None:
             if executor.job != slot:
                 _join(state, tables, e, slot)
             state.jobs[slot].granted += 1
+            if state.stages[s].finished > 0:
+                _warm(state, e, s)
             _start(state, tables, e, s)
+
+
+@compiled
+def _warm(state: State, e: int, s: int) -> None:
+    """As if the slot had worked on the stage before: another thread of its JVM has."""
+    if state.executors[e].stage != s:
+        unbind_stage(state, e)
+        state.executors[e].stage = s
+        state.stages[s].executors += 1
 
 
 @compiled
@@ -118,7 +133,7 @@ def _next_stage(state: State, tables: Tables, parameters: Floats) -> int:
     for i in range(state.cluster[0].num_active):
         job = state.jobs[state.active[i]]
         first = state.active[i] * state.max_stages
-        running = float(job.granted) if parameters[0] == FAIR else 0.0
+        running = job.granted + i / (state.cluster[0].num_active + 1.0) if parameters[0] == FAIR else 0.0
         for f in range(first, first + job.num_frontier):
             s = state.frontier[f]
             if parameters[1 + tables.profiles[job.profile].first_stage + s - first] == 1.0:
