@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import sys
 import types
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,7 @@ from trimtab.problems.cluster_scheduling.simulator.draws import lower, mix, stag
 from trimtab.problems.cluster_scheduling.simulator.made import made_stream
 from trimtab.problems.cluster_scheduling.simulator.state import EXECUTOR_ARRIVED, JOB_ARRIVED, TASK_DONE
 from trimtab.problems.cluster_scheduling.simulator.tables import critical_path_s
+from trimtab.problems.cluster_scheduling.simulator.traces import digest, rows
 
 EPISODES = 240
 REFERENCE_KEYS = ("fresh_durations", "first_wave", "rest_wave")  # in the order of WAVES
@@ -144,8 +146,8 @@ class Reference:
                 events.append((time, JOB_ARRIVED, item.index, -1, -1, -1))
             else:
                 node = env.moving_executors.moving_executors.get(item)
-                where = (node.job_dag.index, node.idx) if node is not None else (-1, -1)
-                events.append((time, EXECUTOR_ARRIVED, *where, -1, item.idx))
+                job, stage = (node.job_dag.index, node.idx) if node is not None else (-1, -1)
+                events.append((time, EXECUTOR_ARRIVED, job, stage, -1, item.idx))
             return time, item
 
         env.timeline.pop = recording
@@ -171,13 +173,11 @@ class ShortestJobFirst:
 
     def get_action(self, obs: Any) -> tuple[Any, int]:
         _, _, num_source, candidates, _, _, _, _ = obs
-        chosen: Any = None
-        for node in candidates:
-            job = node.job_dag
-            rank = (-job.work, -job.index, node in job.frontier_nodes, node.path)
-            if chosen is None or rank > best:
-                chosen, best = node, rank
-        return chosen, num_source
+
+        def rank(node: Any) -> tuple[Any, ...]:
+            return -node.job_dag.work, -node.job_dag.index, node in node.job_dag.frontier_nodes, node.path
+
+        return max(candidates, key=rank, default=None), num_source
 
 
 class WeightedFair:
@@ -255,9 +255,7 @@ def compare(reference: Reference, streams: Sequence[JobStream]) -> dict[str, Tal
             name = policy.name + (f"({policy.parameters[0]:g})" if policy.name == "weighted_fair" else "")
             theirs, their_done = reference.play(stream, agent, seed)
             ours = simulate(stream, policy, seed=seed, trace=True)
-            assert ours.trace is not None
-            columns = [ours.trace[f].astype(float) for f in ("time_ms", "kind", "job", "stage", "task", "executor")]
-            trace = np.stack(columns, axis=1)
+            trace = rows(ours)
             tally = tallies.setdefault(name, Tally())
             tally.episodes += 1
             tally.events += len(theirs)
@@ -296,13 +294,41 @@ def workload(episodes: int) -> list[JobStream]:
     return streams
 
 
+def golden(reference: Reference) -> dict[str, Any]:
+    """Digests of the reference's traces of a few small episodes, for the tests to compare with."""
+    episodes = []
+    for seed in range(12):
+        shape = {"jobs": 3 + seed % 4, "executors": 2 + seed % 6, "mean_gap_ms": 5000.0 * (seed % 2)}
+        stream = made_stream(seed, **shape)  # type: ignore[arg-type]
+        named = {f"{policy.name}{policy.parameters[0]:g}": agent for policy, agent in agents(reference, stream, seed)}
+        name, agent = list(named.items())[seed % len(named)]
+        if name == "weighted_fair0.5":
+            name, agent = next(item for item in named.items() if item[0] == "weighted_fair-1")
+        trace, done = reference.play(stream, agent, seed)
+        episodes.append(
+            {
+                "policy": name.rstrip("-0123456789."),
+                "seed": seed,
+                "stream": shape,
+                "input": digest(np.concatenate([p.durations for p in stream.profiles])),
+                "jct_ms": (done - stream.arrival_ms).tolist(),
+                "trace": digest(trace),
+            }
+        )
+    return {"source": "hongzimao/decima-sim through benchmarks/cluster_scheduling_parity.py", "episodes": episodes}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", type=Path, required=True, help="checkout of hongzimao/decima-sim")
     parser.add_argument("--quick", action="store_true", help="24 episodes for each policy")
+    parser.add_argument("--golden", type=Path, help="only write the tests' digests of the reference's traces here")
     options = parser.parse_args()
     if not (options.reference / "spark_env" / "env.py").is_file():
         parser.error(f"{options.reference} has no spark_env/env.py: it is no checkout of decima-sim")
+    if options.golden:
+        options.golden.write_text(json.dumps(golden(Reference(options.reference)), indent=1) + "\n")
+        return 0
     streams = workload(24 if options.quick else EPISODES)
     tallies = compare(Reference(options.reference), streams)
     print(f"{'policy':22}{'episodes':>10}{'events':>12}{'different':>11}   target: 0 different")

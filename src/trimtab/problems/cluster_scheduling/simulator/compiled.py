@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`compiled`: numba's ``njit`` with a cache on disk that knows all of this folder's sources.
+"""`compiled`: numba's ``njit`` with a cache on disk that knows what a function is made of.
 
 Numba renews a cached function when its own file changes, not when a function
-that it calls does. Here the cache's place is a digest of every source file, so
-that an edited rule is never answered by yesterday's engine.
+that it calls does. Here the cache's place is a digest of the function's file and
+of all files of this folder that it imports, so that an edited rule is never
+answered by yesterday's engine.
 """
 
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
+import re
 import tempfile
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,12 +26,13 @@ F = TypeVar("F", bound=Callable[..., object])
 #: Untyped: numba's decorators would hide what they decorate from type checkers.
 _numba: Final[Any] = need("numba", extra="fast", purpose="the compiled cluster simulator")
 _HERE: Final = Path(__file__).parent
+_IMPORTED: Final = re.compile(r"^from \.(\w+) import|^from \. import (.+)$", re.MULTILINE)
 
 
 def compiled(function: F) -> F:
     """Compile for the types that it is called with; runs without the GIL."""
     kept = _numba.config.CACHE_DIR
-    _numba.config.CACHE_DIR = str(_CACHE)
+    _numba.config.CACHE_DIR = str(_cache_folder(Path(inspect.getfile(function))))
     try:
         dispatcher: F = _numba.njit(cache=True, nogil=True)(function)
     finally:
@@ -35,16 +40,17 @@ def compiled(function: F) -> F:
     return dispatcher
 
 
-def _cache_folder() -> Path:
+@cache
+def _cache_folder(source: Path) -> Path:
     digest = hashlib.blake2b(digest_size=8)
-    for source in sorted(_HERE.glob("*.py")):
-        digest.update(source.read_bytes())
+    for part in sorted(_made_of(source)):
+        digest.update(part.read_bytes())
     chosen = _numba.config.CACHE_DIR
     if not chosen and os.access(_HERE, os.W_OK):
         chosen = _HERE / "__pycache__"
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     root = Path(chosen or Path(home) / "trimtab" / "numba")
-    folder = root / f"simulator-{digest.hexdigest()}"
+    folder = root / f"{source.stem}-{digest.hexdigest()}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # a home that can't be written to: compile anew in each process
@@ -52,4 +58,14 @@ def _cache_folder() -> Path:
     return folder
 
 
-_CACHE: Final = _cache_folder()
+def _made_of(source: Path) -> set[Path]:
+    """A file of this folder and those that it imports, directly or not."""
+    found: set[Path] = set()
+    ahead = [source]
+    while ahead:
+        path = ahead.pop()
+        if path not in found and path.is_file():
+            found.add(path)
+            for one, several in _IMPORTED.findall(path.read_text("utf-8")):
+                ahead.extend(_HERE / f"{name.strip()}.py" for name in (one or several).split(","))
+    return found
