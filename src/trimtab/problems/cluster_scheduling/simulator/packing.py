@@ -30,7 +30,8 @@ def tetris(state: State, weight: float) -> tuple[int, int]:
 
     Tetris scores a task by the product of what it demands and what is free, and
     adds the job's remaining work with a weight. With one resource, what a stage
-    demands is as many executors as it has tasks left to give away.
+    demands is as many executors as it has tasks left to give away; a stage that
+    has to wait for others demands nothing yet, and comes last.
     """
     cluster = state.cluster[0]
     least = np.inf
@@ -48,6 +49,7 @@ def tetris(state: State, weight: float) -> tuple[int, int]:
                 stage = state.stages[s]
                 if stage.candidate == 1:
                     packed = min(1.0, (stage.num_tasks - stage.planned) / cluster.num_source)
+                    packed -= 0.0 if stage.runnable == 1 else 1e6
                     if packed + shortness > top:
                         best, top = s, packed + shortness
     return best, cluster.num_source
