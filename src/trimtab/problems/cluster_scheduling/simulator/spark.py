@@ -16,8 +16,7 @@ tasks that start before any is finished are a first wave, and all others the res
 
 A SQL query submits several Spark jobs one after another, so under FIFO its later
 ones queue behind queries that came meanwhile. A Spark job is submitted when the
-driver stage before it (`JobProfile.driver`) ends. Driver stages go first: the
-driver doesn't ask the scheduler. In local mode they keep a core busy all the same.
+driver stage before it (`JobProfile.driver`) ends; the driver needs no slot for that.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ from typing import Final
 import numpy as np
 
 from ..problem import Floats, Ints, JobProfile
-from .cluster import admit, set_level, unbind_job, unbind_stage
+from .cluster import admit, frontier_remove, set_level, unbind_job, unbind_stage
 from .compiled import compiled
-from .engine import DONE, FULL, LOG_FULL, STALLED, _log, _open_children, _start, _vacate
+from .engine import DONE, FULL, LOG_FULL, STALLED, _duration, _log, _open_children, _start, _vacate
 from .policy import CompiledPolicy, as_parameters
 from .rules import EXTERNAL
 from .state import JOB_ARRIVED, NONE, TASK_DONE, State
@@ -38,6 +37,7 @@ from .timeline import replay
 
 FIFO: Final = 0.0
 FAIR: Final = 1.0
+_ANOTHER_STAGE: Final = -1  # worked on before: a driver is no first wave of anything
 
 
 def spark_fifo(profiles: tuple[JobProfile, ...]) -> CompiledPolicy:
@@ -58,32 +58,40 @@ def _parameters(mode: float, profiles: tuple[JobProfile, ...]) -> Floats:
 
 @compiled
 def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind: int, parameters: Floats) -> int:
-    """In place of `engine.run`. A stage's `path_s` holds when its Spark job was submitted."""
+    """In place of `engine.run`.
+
+    A stage's `path_s` holds when its Spark job was submitted, that of a driver stage
+    when it will end; a job's `weight` the earliest of these ends.
+    """
     cluster = state.cluster[0]
     cluster.num_source = 0
     if cluster.events == 0 and cluster.decisions == 0:
         for i in range(cluster.num_active):  # those that were there from the beginning
-            _submit(state, state.active[i], 0.0)
+            _submit(state, tables, state.active[i], parameters)
     while True:
         _assign(state, tables, parameters)
         if 0 < len(state.log) <= cluster.num_logged:
             return LOG_FULL
         e = state.winners[1]
-        soonest = state.executors[e].time_ms
+        task_end = state.executors[e].time_ms
+        driver_end = _next_driver_end(state)
         arrival = arrival_ms[cluster.next_job] if cluster.next_job < len(jobs) else np.inf
-        if min(arrival, soonest) > cluster.horizon_ms:
+        soonest = min(arrival, task_end, driver_end)
+        if soonest > cluster.horizon_ms:
             cluster.time_ms = cluster.horizon_ms
             return DONE
-        if arrival <= soonest and arrival < np.inf:
-            if cluster.num_free_slots == 0:
-                return FULL
-            _arrive(state, tables, jobs[cluster.next_job], arrival)
-        elif soonest < np.inf:
-            cluster.time_ms = soonest
-            _end_task(state, tables, e, parameters)
-        else:
+        if soonest == np.inf:
             return DONE if cluster.num_active == 0 else STALLED
+        if arrival == soonest and cluster.num_free_slots == 0:
+            return FULL
+        cluster.time_ms = soonest
         cluster.events += 1
+        if arrival == soonest:
+            _arrive(state, tables, jobs[cluster.next_job], parameters)
+        elif driver_end == soonest:
+            _end_driver(state, tables, parameters)
+        else:
+            _end_task(state, tables, e, parameters)
 
 
 @compiled
@@ -93,7 +101,7 @@ def _assign(state: State, tables: Tables, parameters: Floats) -> None:
     for e in range(cluster.num_executors):
         executor = state.executors[e]
         if executor.time_ms == np.inf:
-            s = _next_stage(state, tables, parameters)
+            s = _next_stage(state, parameters[0] == FAIR)
             if s == NONE:
                 return
             cluster.decisions += 1
@@ -127,17 +135,15 @@ def _join(state: State, tables: Tables, e: int, slot: int) -> None:
 
 
 @compiled
-def _next_stage(state: State, tables: Tables, parameters: Floats) -> int:
+def _next_stage(state: State, fair: bool) -> int:
     """The first runnable stage in line. A job's `granted` is its number of running tasks."""
     best, best_running, best_submitted = NONE, np.inf, np.inf
     for i in range(state.cluster[0].num_active):
         job = state.jobs[state.active[i]]
         first = state.active[i] * state.max_stages
-        running = job.granted + i / (state.cluster[0].num_active + 1.0) if parameters[0] == FAIR else 0.0
+        running = job.granted + i / (state.cluster[0].num_active + 1.0) if fair else 0.0
         for f in range(first, first + job.num_frontier):
             s = state.frontier[f]
-            if parameters[1 + tables.profiles[job.profile].first_stage + s - first] == 1.0:
-                return int(s)
             submitted = state.stages[s].path_s
             if running < best_running or (running == best_running and submitted < best_submitted):
                 best, best_running, best_submitted = s, running, submitted
@@ -145,13 +151,74 @@ def _next_stage(state: State, tables: Tables, parameters: Floats) -> int:
 
 
 @compiled
-def _arrive(state: State, tables: Tables, profile: int, arrival_ms: float) -> None:
+def _arrive(state: State, tables: Tables, profile: int, parameters: Floats) -> None:
     cluster = state.cluster[0]
-    cluster.time_ms = arrival_ms
-    admit(state, tables, cluster.next_job, profile, arrival_ms)
-    _submit(state, state.active[cluster.num_active - 1], arrival_ms)
-    _log(state, JOB_ARRIVED, arrival_ms, cluster.next_job, NONE, -1, -1)
+    admit(state, tables, cluster.next_job, profile, cluster.time_ms)
+    _submit(state, tables, state.active[cluster.num_active - 1], parameters)
+    _log(state, JOB_ARRIVED, cluster.time_ms, cluster.next_job, NONE, -1, -1)
     cluster.next_job += 1
+
+
+@compiled
+def _submit(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
+    """A job's first stages; as a rule the driver's."""
+    first = slot * state.max_stages
+    state.jobs[slot].weight = np.inf
+    for f in range(first, first + state.jobs[slot].num_frontier):
+        state.stages[state.frontier[f]].path_s = state.cluster[0].time_ms
+    _drive(state, tables, slot, parameters)
+
+
+@compiled
+def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
+    """The driver begins with what it can."""
+    job = state.jobs[slot]
+    f = slot * state.max_stages
+    while f < slot * state.max_stages + job.num_frontier:
+        s = int(state.frontier[f])
+        if _is_driver(state, tables, s, parameters):
+            stage = state.stages[s]
+            stage.path_s = state.cluster[0].time_ms + _duration(state, tables, _ANOTHER_STAGE, s)
+            job.weight = min(job.weight, stage.path_s)
+            stage.started = stage.num_tasks
+            frontier_remove(state, s)
+        else:
+            f += 1
+
+
+@compiled
+def _is_driver(state: State, tables: Tables, s: int, parameters: Floats) -> bool:
+    slot = state.stages[s].job
+    number = tables.profiles[state.jobs[slot].profile].first_stage + s - slot * state.max_stages
+    return bool(parameters[1 + number] == 1.0)
+
+
+@compiled
+def _next_driver_end(state: State) -> float:
+    soonest = np.inf
+    for i in range(state.cluster[0].num_active):
+        soonest = min(soonest, state.jobs[state.active[i]].weight)
+    return float(soonest)
+
+
+@compiled
+def _end_driver(state: State, tables: Tables, parameters: Floats) -> None:
+    """The driver stage that ends now: Spark jobs are submitted."""
+    cluster = state.cluster[0]
+    at = 0
+    while state.jobs[state.active[at]].weight != cluster.time_ms:
+        at += 1
+    job, first = state.jobs[state.active[at]], state.active[at] * state.max_stages
+    ended, job.weight = NONE, np.inf
+    for s in range(first, first + job.num_stages):
+        stage = state.stages[s]
+        if stage.started > stage.finished and _is_driver(state, tables, s, parameters):
+            if ended == NONE and stage.path_s == cluster.time_ms:
+                ended = s
+            else:
+                job.weight = min(job.weight, stage.path_s)
+    state.stages[ended].finished = state.stages[ended].num_tasks
+    _end_stage(state, tables, ended, parameters)
 
 
 @compiled
@@ -167,29 +234,20 @@ def _end_task(state: State, tables: Tables, e: int, parameters: Floats) -> None:
     job.granted -= 1
     stage.finished += 1
     if stage.finished == stage.num_tasks:
-        _open_children(state, tables, s)
-        _submit_children(state, tables, s, parameters)
-        if job.num_done == job.num_stages:
-            _end_job(state, stage.job)
+        _end_stage(state, tables, s, parameters)
 
 
 @compiled
-def _submit(state: State, slot: int, time_ms: float) -> None:
-    """A job's first stages. (Those that wait for a driver stage get its end.)"""
-    first = slot * state.max_stages
-    for f in range(first, first + state.jobs[slot].num_frontier):
-        state.stages[state.frontier[f]].path_s = time_ms
-
-
-@compiled
-def _submit_children(state: State, tables: Tables, s: int, parameters: Floats) -> None:
-    """After the driver comes a Spark job; after a stage, more of its own."""
+def _end_stage(state: State, tables: Tables, s: int, parameters: Floats) -> None:
+    """Its children: those of the driver are a new Spark job, others belong to the same one."""
     stage = state.stages[s]
     first = stage.job * state.max_stages
-    driver = parameters[1 + tables.profiles[state.jobs[stage.job].profile].first_stage + s - first] == 1.0
-    since = state.cluster[0].time_ms if driver else stage.path_s
+    _open_children(state, tables, s)
     for edge in range(stage.first_child, stage.end_child):
-        state.stages[first + tables.children[edge]].path_s = since
+        state.stages[first + tables.children[edge]].path_s = stage.path_s
+    _drive(state, tables, stage.job, parameters)
+    if state.jobs[stage.job].num_done == state.jobs[stage.job].num_stages:
+        _end_job(state, stage.job)
 
 
 @compiled

@@ -9,8 +9,8 @@ How a run of Spark becomes a `JobProfile`:
   before it was submitted, in every run of the query.
 * **The driver** works too: it plans, builds broadcast tables, compiles code, and
   meanwhile the job has nothing to run. Before each group of Spark jobs with the same
-  predecessors stands a stage of one task with that duration. It holds an executor
-  in our model; in Spark's local mode it does hold a core.
+  predecessors stands a stage of one task with that duration (`JobProfile.driver`). In
+  Decima's model it holds an executor; `simulator.spark` knows that it needs none.
 * **A task's duration** is the time it kept its slot: from when the slot was free and
   the stage was ready, to its end. So the gap in which Spark launches a stage is
   part of the stage's first tasks, as in Decima's first waves.
