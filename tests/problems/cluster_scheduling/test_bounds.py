@@ -11,23 +11,13 @@ from hypothesis import strategies as st
 pytest.importorskip("numba")
 
 from trimtab.problems.cluster_scheduling.bounds import least_durations_ms, lower_bound_s
-from trimtab.problems.cluster_scheduling.problem import JobProfile, JobStream
+from trimtab.problems.cluster_scheduling.problem import JobProfile
 from trimtab.problems.cluster_scheduling.simulator import CompiledPolicy, fifo, random, simulate, sjf_cp, srpt
 from trimtab.problems.cluster_scheduling.simulator.index import SIZE, prior
 from trimtab.problems.cluster_scheduling.simulator.made import made_stream
 from trimtab.problems.cluster_scheduling.simulator.rules import INDEX
 
-
-def profile(tasks: list[int], ms: list[float], edges: list[tuple[int, int]]) -> JobProfile:
-    """Every task of a stage takes the same."""
-    offsets = np.array([[[[s, s + 1]] * 3] for s in range(len(tasks))])
-    pairs = np.array(edges, np.int64).reshape(-1, 2)
-    return JobProfile("job", "job", np.array(tasks), pairs, np.array([1]), np.array(ms, np.float64), offsets)
-
-
-def stream(profiles: list[JobProfile], executors: int, *, moving_ms: float = 0.0, arrival_ms: float = 0.0) -> JobStream:
-    arrivals = arrival_ms * np.arange(len(profiles))
-    return JobStream(tuple(profiles), np.arange(len(profiles)), arrivals, executors, moving_ms, 0.0)
+from .plain import profile, stream
 
 
 @given(
@@ -68,9 +58,7 @@ def test_it_is_tight_where_the_optimum_is_plain() -> None:
     assert lower_bound_s(stream([chain], 4, moving_ms=2000), 0) == pytest.approx(2.8)  # and the way to it
     single = [profile([1], [ms], []) for ms in (1000, 2000, 3000)]
     assert lower_bound_s(stream(single, 1), 0) == pytest.approx((1 + 3 + 6) / 3)  # shortest first
-    assert lower_bound_s(stream([single[2], single[0]], 1, arrival_ms=1500), 0) == pytest.approx(
-        (4 + 1) / 2
-    )  # preempted
+    assert lower_bound_s(stream([single[2], single[0]], 1, gap_ms=1500), 0) == pytest.approx((4 + 1) / 2)  # preempted
 
 
 def test_cuts_are_better_than_work_and_path_alone() -> None:

@@ -125,7 +125,8 @@ def _model(cp: Any, stream: JobStream, tasks: NDArray[np.void]) -> tuple[Any, li
     """The model, the start of every task and the completion of every job."""
     model = cp.CpModel()
     horizon = int(stream.arrival_ms[-1] + tasks["time_ms"].sum())
-    starts, intervals = [], []
+    starts: list[Any] = []
+    intervals: list[Any] = []
     done = [model.new_int_var(int(arrival), horizon, "") for arrival in stream.arrival_ms]
     for row in tasks:
         start = model.new_int_var(int(stream.arrival_ms[row["job"]]), horizon, "")

@@ -56,7 +56,7 @@ def job_table(played: Simulation) -> list[dict[str, str | float]]:
 def schedule_csv(played: Simulation) -> str:
     """Every task: job, stage, task, executor, start and end in s."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
+    writer = csv.writer(out)  # ends lines with CR LF, and so quotes both in names
     writer.writerow(["job", "name", "stage", "task", "executor", "start_s", "end_s"])
     names = [played.stream.profiles[profile].name for profile in played.stream.jobs]
     for row in played.tasks:
@@ -85,7 +85,8 @@ def gantt_svg(played: Simulation) -> str:
         axes.axvline(played.done_ms[job] / 1000, color=_colour(int(job)), linewidth=0.7, linestyle=":")
     axes.set_title(f"{played.stream.num_jobs} jobs; dotted: a job is done", loc="left", fontsize=10)
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
+    with need("matplotlib", extra="report").rc_context({"svg.hashsalt": "trimtab"}):  # the same chart, the same text
+        figure.savefig(out, format="svg", metadata={"Date": None})
     return out.getvalue()
 
 

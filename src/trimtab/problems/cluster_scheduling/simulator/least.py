@@ -41,7 +41,7 @@ def _least(tables: Tables, profile: Records, first_draw: int, word: np.uint64, n
         level = tables.levels[profile.first_level + k]
         if k > 0 and level > num_executors:
             below = tables.levels[profile.first_level + k - 1]
-            if below >= num_executors or upper(word, level - below) == 0:
+            if below >= num_executors or upper(word, int(level - below)) == 0:
                 break
         for wave in range(waves):
             draw = tables.draws[first_draw + 3 * k + wave]

@@ -157,7 +157,9 @@ def _unpack(arrays: Mapping[str, NDArray[Any]]) -> tuple[JobProfile, ...]:
     if arrays["format"].shape != () or arrays["format"] != FORMAT:
         raise InvalidInstance(f"field 'format' is {arrays['format']}, this trimtab reads {FORMAT}")
     names, groups = (_texts(arrays, field) for field in ("name", "group"))
-    if not names or len(groups) != len(names):
+    if not names:
+        raise InvalidInstance("field 'name': there are no jobs in it")
+    if len(groups) != len(names):
         raise InvalidInstance(f"field 'group' has {len(groups)} entries for {len(names)} jobs")
     columns = {field: _split(arrays, field, names) for field in _COUNTED}
     return tuple(

@@ -20,6 +20,8 @@ from . import spark_events as ev
 
 Unfinished = Literal["refuse", "drop"]
 
+_OVERLAP_MS = 1000  # that a task may have with the one before it in its slot: the driver hears of ends late
+
 
 @dataclass(slots=True)
 class Task:
@@ -209,14 +211,20 @@ class _Reader:
         """Spark doesn't say which slot of an executor a task takes: the one that has been free for longest."""
         slots: dict[str, list[tuple[int, int]]] = {}
         count = 0
-        tasks = [task for stage in self.stages.values() for task in stage.tasks]
-        for task in sorted(tasks, key=lambda task: (task.launch, task.finish)):
+        tasks = [(task, stage) for stage in self.stages.values() for task in stage.tasks]
+        for task, stage in sorted(tasks, key=lambda pair: (pair[0].launch, pair[0].finish)):
             free = slots.get(task.executor)
             if free is None:
                 number = max(1, self.cores[task.executor] // self.task_cpus)
                 free = slots[task.executor] = [(0, count + slot) for slot in range(number)]
                 count += number
             task.free_since, task.slot = free[0]
+            if min(task.free_since, task.finish) - task.launch > _OVERLAP_MS:
+                raise InvalidInstance(
+                    f"{self.application.where}: job {self.runs[self.owner[stage.id].id].name!r}, stage {stage.id}, "
+                    f"task {task.index}, field 'Launch Time': more tasks at once than the {len(free)} task slots of "
+                    f"executor {task.executor!r} (its 'Total Cores' over 'spark.task.cpus')"
+                )
             heapq.heapreplace(free, (task.finish, task.slot))
 
 
