@@ -45,7 +45,8 @@ def _start(ray: Any, jobs: int) -> None:
     local = {} if os.environ.get("RAY_ADDRESS") else {"num_cpus": jobs, "include_dashboard": False}
     try:
         ray.init(configure_logging=False, log_to_driver=False, **local)
-    except Exception as error:  # Ray raises bare ones
+    except Exception as error:  # Ray raises bare ones, and has 30 s of patience
+        ray.shutdown()
         raise TrimtabError(
             f"Ray does not start: {one_line(error)}. Try again, or use the executor 'processes'."
         ) from error
