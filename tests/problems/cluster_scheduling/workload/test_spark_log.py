@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trimtab.core.errors import InvalidInstance
-from trimtab.problems.cluster_scheduling.problem import FIRST, FRESH, REST, JobProfile
+from trimtab.problems.cluster_scheduling.problem import FIRST, FRESH, REST, JobProfile, JobStream
 from trimtab.problems.cluster_scheduling.workload.spark_log import SparkLog, read_event_log
 
 RECORDED = Path(__file__).parent / "data"
@@ -313,3 +313,33 @@ def test_any_damage_is_one_clear_error(tmp_path_factory, data):
         assert str(error)
     else:
         assert log.stream.num_jobs == len(log.completion_s)
+
+
+def test_recorded_logs():
+    """Real ones: TPC-H at scale factor 0.1 on Spark 4.3, once on one slot and twice on two, trimmed."""
+    log = read_event_log([RECORDED / "spark-local1.gz", RECORDED / "spark-local2.gz"])
+    found = {profile.name: profile for profile in log.profiles}
+    assert sorted(found) == ["tpch-0.1g-q2", "tpch-0.1g-q5", "tpch-0.1g-q6"]
+    assert np.bincount(log.stream.jobs).tolist() == [3, 3, 3]
+    scan = found["tpch-0.1g-q6"]  # scan and sum; then the total
+    assert scan.num_tasks.tolist() == [1, 12, 1]
+    assert scan.levels.tolist() == [1, 2]
+    start, stop = scan.offsets[1, :, 1:, 0].min(axis=1), scan.offsets[1, :, 1:, 1].max(axis=1)
+    assert (stop - start).tolist() == [12, 24]  # every task of every run was measured
+    join = found["tpch-0.1g-q5"]
+    assert join.driver is not None
+    assert join.num_tasks[join.driver].tolist() == [1, 1, 1]  # before the broadcasts, the join, the sort
+    assert join.topological_order[0] == 0
+
+
+def test_recorded_runs_replay_within_a_tenth():
+    """On its own slots a query takes as long in the simulator as it took: its gaps and waves are in the profile."""
+    simulator = pytest.importorskip("trimtab.problems.cluster_scheduling.simulator")
+    spark = pytest.importorskip("trimtab.problems.cluster_scheduling.simulator.spark")
+    for slots in (1, 2):
+        log = read_event_log([RECORDED / f"spark-local{slots}.gz"])
+        for at, profile in enumerate(log.profiles):
+            alone = JobStream((profile,), np.zeros(1, np.int64), np.zeros(1), slots, 0.0, 0.0)
+            policy = spark.spark_fifo(alone.profiles)
+            predicted = np.mean([simulator.simulate(alone, policy, seed=seed).jct_ms[0] for seed in range(40)])
+            assert predicted / 1000 == pytest.approx(log.completion_s[log.stream.jobs == at].mean(), rel=0.1)

@@ -114,6 +114,6 @@ def _recorded(queries: Sequence[str], scale: float, level: int, campaign: Campai
 
 def tpch_profiles(log: SparkLog) -> list[JobProfile]:
     """A campaign's profiles, lightest scale first; those of a query are one group ("q5")."""
-    named = [(profile, spark_tpch.parse_job_name(profile.name)) for profile in log.profiles]
+    named = [(profile, spark_tpch.parse_job_name(profile.name.partition("#")[0])) for profile in log.profiles]
     named.sort(key=lambda entry: (entry[1][0], spark_tpch.QUERIES.index(entry[1][1])))
     return [replace(profile, group=query) for profile, (_, query) in named]

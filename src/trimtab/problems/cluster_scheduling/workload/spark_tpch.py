@@ -34,6 +34,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "spark.sql.autoBroadcastJoinThreshold": "1m",
 }
 _QUIET: Final[Mapping[str, str]] = {
+    "spark.eventLog.enabled": "false",  # said, since a JVM keeps the settings of its first session as defaults
+    "spark.scheduler.mode": "FIFO",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
@@ -93,7 +95,8 @@ def session(cores: int, work: Path, **settings: str) -> Iterator[Any]:
     """A `SparkSession` in local mode with `cores` task slots, stopped at the end.
 
     `settings` are further Spark properties with ``_`` for ``.``. The JVM lives
-    as long as this process, so a later session finds its code compiled.
+    as long as this process, with the memory that the first session asked for, so a
+    later one finds its code compiled.
     """
     spark = need("pyspark", extra="spark", purpose="running Spark")
     need_tool("java", debian="openjdk-17-jre-headless", minimum="17", purpose="Spark")
