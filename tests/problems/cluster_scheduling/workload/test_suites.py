@@ -31,7 +31,16 @@ def profile(group: str, levels: list[int]) -> JobProfile:
 
 
 def test_every_suite_is_counted_here() -> None:
-    assert set(COUNTS) == set(SUITES)
+    assert {*COUNTS, "decima-mixed"} == set(SUITES)
+
+
+def test_the_mixed_suite_has_every_load_and_never_ten_executors(public_data: Path) -> None:
+    for split, count in zip(SPLITS, (540, 72, 72), strict=True):
+        streams = SUITES["decima-mixed"](split).values()
+        assert len(streams) == count
+        assert {stream.num_executors for stream in streams} == {15, 20, 30, 50}
+        assert {stream.num_jobs for stream in streams} == {20, 40, 100}
+        assert {split_of(profile) for stream in streams for profile in stream.profiles} == {split}
 
 
 @pytest.mark.parametrize("name", COUNTS)
