@@ -87,10 +87,12 @@ class DecimaLearner:
     """Trains Decima on some streams; an eighth of them is held out to choose the best weights.
 
     `settings` None means `decima_training.Settings()`, cut short where a task's
-    budget has fewer seconds. `report` is called with a line of progress now and then.
+    budget has fewer seconds; `start` is where to go on from. `report` is called
+    with a line of progress now and then.
     """
 
     settings: Settings | None = None
+    start: Decima | None = None
     report: Callable[[Progress], Any] = field(default=_print, compare=False)
 
     def fit(self, tasks: Sequence[Task[JobStream, Decision]]) -> Decima:
@@ -99,8 +101,10 @@ class DecimaLearner:
         if not tasks:
             raise UsageError("decima: no instances to train on")
         settings = self.settings or Settings()
-        training = Training([task.instance for task in tasks], settings, tasks[0].seed, self.report)
+        start = None if self.start is None else flatten(self.start.weights)
+        training = Training([task.instance for task in tasks], settings, tasks[0].seed, self.report, start)
         best = training.run(min(task.remaining.seconds for task in tasks))
+        learnt = set(fingerprints({str(i): task.instance for i, task in enumerate(tasks)}).values())
         card = {
             "solver": "decima",
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -109,7 +113,8 @@ class DecimaLearner:
             "cpu_s": round(training.cpu_s, 1),
             "iterations": training.log[-1].iteration,
             "held_out": {"decima_jct_s": min(p.average_jct for p in training.log), "srpt_jct_s": training.rule_jct},
-            "trained_on": sorted(fingerprints({str(i): task.instance for i, task in enumerate(tasks)}).values()),
+            "start": None if self.start is None else {k: v for k, v in self.start.card.items() if k != "trained_on"},
+            "trained_on": sorted(learnt | (self.start.trained_on if self.start else set())),
         }
         return Decima(unflatten(best), card)
 

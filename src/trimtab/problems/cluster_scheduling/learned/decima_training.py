@@ -88,7 +88,12 @@ class Training:
     """A network on its way, the best weights so far, and its log."""
 
     def __init__(
-        self, streams: Sequence[JobStream], settings: Settings, seed: int, report: Callable[[Progress], Any]
+        self,
+        streams: Sequence[JobStream],
+        settings: Settings,
+        seed: int,
+        report: Callable[[Progress], Any],
+        start: Floats | None = None,  # flat weights
     ) -> None:
         self.settings, self.log = settings, list[Progress]()
         self._rng, self._report = np.random.default_rng(seed), report
@@ -98,6 +103,8 @@ class Training:
         self.rule_jct = _mean_jct(self._held_out, self._teacher)
         torch.manual_seed(seed)
         self.network = DecimaNetwork()
+        if start is not None:
+            self.network.set_flat(start)
         self._adam = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
         self.best = self.network.flat()
         self._rate = AverageRate(64)
@@ -140,12 +147,14 @@ class Training:
             self._step(-log_probability.mean())
 
     def _improve(self, pool: ThreadPoolExecutor, iteration: int) -> float:
-        """One iteration of policy gradient; the mean entropy of its decisions."""
+        """One iteration of policy gradient; the mean entropy of its decisions, NaN where there were none."""
         settings = self.settings
         horizon_ms = 1e3 * memoryless_horizon(self._rng, settings.horizon_s(iteration))
         conduct = Conduct(0, settings.kept, 0.0, 0, np.zeros(2))
         played = self._play(pool, self._draw(settings.streams), settings.rollouts, conduct, horizon_ms)
         decisions = Decisions.of([episode.recording for _, _, episode in played])
+        if len(decisions.rows) == 0:  # the horizon came before the first job
+            return np.nan
         advantage = torch.from_numpy(self._advantages(played).astype(np.float32))
         everything = np.arange(len(decisions.rows))
         with torch.no_grad():
@@ -160,16 +169,17 @@ class Training:
         return float(entropy.mean())
 
     def _advantages(self, played: Sequence[tuple[int, JobStream, Episode]]) -> Floats:
-        """Of the recorded decisions, scaled to unit variance."""
+        """Of the recorded decisions, scaled to unit variance in each stream: no workload outweighs the others."""
         parts: list[Floats] = []
         for group in range(0, len(played), self.settings.rollouts):
             siblings = [(stream, episode) for _, stream, episode in played[group : group + self.settings.rollouts]]
             returns = [self._returns(stream, episode) for stream, episode in siblings]
             times = [np.append(episode.recording.time_ms, episode.end_ms) for _, episode in siblings]
             above = [g - b for g, b in zip(returns, time_aligned_baselines(times, returns), strict=True)]
-            parts += [a[e.recording.decisions["decision"]] for a, (_, e) in zip(above, siblings, strict=True)]
-        advantage = np.concatenate(parts)
-        return np.asarray(advantage / (advantage.std() + 1e-9))
+            spread = np.concatenate(above).std() + 1e-9
+            kept = [episode.recording.decisions["decision"] for _, episode in siblings]
+            parts += [a[which] / spread for a, which in zip(above, kept, strict=True)]
+        return np.concatenate(parts)
 
     def _returns(self, stream: JobStream, episode: Episode) -> Floats:
         """Minus the job-seconds still to come at each decision, and at the end.  (decisions + 1,)"""
