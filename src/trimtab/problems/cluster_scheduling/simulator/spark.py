@@ -67,7 +67,7 @@ def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind
     cluster.num_source = 0
     if cluster.events == 0 and cluster.decisions == 0:
         for i in range(cluster.num_active):  # those that were there from the beginning
-            _submit(state, tables, state.active[i], parameters)
+            _submit(state, tables, int(state.active[i]), parameters)
     while True:
         _assign(state, tables, parameters)
         if 0 < len(state.log) <= cluster.num_logged:
@@ -87,7 +87,7 @@ def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind
         cluster.time_ms = soonest
         cluster.events += 1
         if arrival == soonest:
-            _arrive(state, tables, jobs[cluster.next_job], parameters)
+            _arrive(state, tables, int(jobs[cluster.next_job]), parameters)
         elif driver_end == soonest:
             _end_driver(state, tables, parameters)
         else:
@@ -154,7 +154,7 @@ def _next_stage(state: State, fair: bool) -> int:
 def _arrive(state: State, tables: Tables, profile: int, parameters: Floats) -> None:
     cluster = state.cluster[0]
     admit(state, tables, cluster.next_job, profile, cluster.time_ms)
-    _submit(state, tables, state.active[cluster.num_active - 1], parameters)
+    _submit(state, tables, int(state.active[cluster.num_active - 1]), parameters)
     _log(state, JOB_ARRIVED, cluster.time_ms, cluster.next_job, NONE, -1, -1)
     cluster.next_job += 1
 
