@@ -40,7 +40,7 @@ from ..simulator.rules import INDEX, SRPT
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "evolved_index.safetensors"
 
 #: The sets of weights.
-KINDS: Final = ("batch", "stream")
+KINDS: Final[tuple[str, ...]] = ("batch", "stream")
 _SHAPES: Final = dict.fromkeys(KINDS, (SIZE,))
 
 Weights = Mapping[str, NDArray[np.float32]]
