@@ -41,7 +41,7 @@ SHIPPED: Final = Path(__file__).parents[1] / "weights" / "evolved_index.safetens
 
 #: The sets of weights.
 KINDS: Final[tuple[str, ...]] = ("batch", "stream")
-_SHAPES: Final = dict.fromkeys(KINDS, (SIZE,))
+_SHAPES: Final[Mapping[str, tuple[int, ...]]] = {"batch": (SIZE,), "stream": (SIZE,)}
 
 Weights = Mapping[str, NDArray[np.float32]]
 
