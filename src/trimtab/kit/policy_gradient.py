@@ -77,7 +77,7 @@ class Ramp:
     stop: float
     steps: int
 
-    def __call__(self, step: int) -> float:
+    def __call__(self, step: float) -> float:
         done = min(1.0, step / max(1, self.steps))
         return self.start + (self.stop - self.start) * done
 

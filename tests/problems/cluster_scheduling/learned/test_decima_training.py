@@ -74,7 +74,9 @@ def test_imitation_comes_near_its_teacher_and_the_gradient_keeps_the_best(gap_ms
 
 def test_the_gradient_learns_from_scratch() -> None:
     """No teacher; one stream; the return must rise."""
-    settings = Settings(**{**vars(QUICK), "imitation_rounds": 0, "learning_rate": 3e-3, "check_every": 15})
+    settings = Settings(
+        **{**vars(QUICK), "imitation_rounds": 0, "learning_rate": Ramp(3e-3, 3e-3, 1), "check_every": 15}
+    )
     training = quick(settings, gap_ms=0.0, checks=2)
     assert training.log[-1].average_jct < training.log[0].average_jct
 

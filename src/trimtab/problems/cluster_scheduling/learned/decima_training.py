@@ -51,13 +51,13 @@ class Settings:
 
     cpu_seconds: float = 1500.0
     imitation_rounds: int = 100  # 0: from scratch, as in the paper
-    imitation_rate: float = 3e-3  # falls to the learning rate
+    imitation_rate: float = 3e-3  # falls to where the learning rate starts
     streams: int = 2  # an iteration plays this many
     rollouts: int = 8  # of each
     kept: float = 0.25  # share of decisions that the gradient is estimated from
     epochs: int = 2
     minibatch: int = 1024  # decisions
-    learning_rate: float = 1e-3
+    learning_rate: Ramp = field(default_factory=lambda: Ramp(1e-3, 2e-4, 800))
     clip: float = 0.2
     entropy: Ramp = field(default_factory=lambda: Ramp(0.02, 0.001, 400))
     horizon_s: Ramp = field(default_factory=lambda: Ramp(500.0, 3000.0, 400))  # streams only
@@ -105,7 +105,7 @@ class Training:
         self.network = DecimaNetwork()
         if start is not None:
             self.network.set_flat(start)
-        self._adam = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate)
+        self._adam = torch.optim.Adam(self.network.parameters(), lr=settings.learning_rate.start)
         self.best = self.network.flat()
         self._rate = AverageRate(64)
         self._started = time.process_time()
@@ -140,8 +140,7 @@ class Training:
         episodes = self._play(pool, self._draw(8), 1, conduct, 1e3 * settings.horizon_s.stop)
         decisions = Decisions.of([episode.recording for _, _, episode in episodes])
         known = np.flatnonzero(decisions.rows["taught_candidate"] >= 0)
-        for group in self._adam.param_groups:
-            group["lr"] = settings.learning_rate + guided * (settings.imitation_rate - settings.learning_rate)
+        self._set_rate(Ramp(settings.learning_rate.start, settings.imitation_rate, 1)(guided))
         for which in self._minibatches(known, 128):
             log_probability, _ = self.network(*decisions.batch(which, taught=True))
             self._step(-log_probability.mean())
@@ -161,6 +160,7 @@ class Training:
             parts = [self.network(*decisions.batch(w)) for w in _split(everything, settings.minibatch)]
         before, entropy = (torch.cat([part[k] for part in parts]) for k in (0, 1))
         weight = settings.entropy(iteration)
+        self._set_rate(settings.learning_rate(iteration))
         for _ in range(settings.epochs):
             for which in self._minibatches(everything, settings.minibatch):
                 log_probability, uncertain = self.network(*decisions.batch(which))
@@ -217,6 +217,10 @@ class Training:
 
     def _minibatches(self, which: Ints, size: int) -> Iterator[Ints]:
         return _split(self._rng.permutation(which), size)
+
+    def _set_rate(self, rate: float) -> None:
+        for group in self._adam.param_groups:
+            group["lr"] = rate
 
     def _step(self, loss: torch.Tensor) -> None:
         self._adam.zero_grad()
