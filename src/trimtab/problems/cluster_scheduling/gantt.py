@@ -81,6 +81,7 @@ def gantt_svg(played: Simulation) -> str:
     _bars(axes, played)
     axes.set(xlabel="time, s", ylabel="executor", xlim=(0, played.end_ms / 1000))
     axes.set_ylim(-0.5, played.stream.num_executors - 0.5)
+    axes.yaxis.get_major_locator().set_params(integer=True)
     for job in np.flatnonzero(np.isfinite(played.done_ms)):
         axes.axvline(played.done_ms[job] / 1000, color=_colour(int(job)), linewidth=0.7, linestyle=":")
     axes.set_title(f"{played.stream.num_jobs} jobs; dotted: a job is done", loc="left", fontsize=10)
