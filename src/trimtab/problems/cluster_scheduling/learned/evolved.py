@@ -142,7 +142,7 @@ class EvolvedIndexLearner:
             "solver": "evolved_index",
             "settings": asdict(self.settings),
             "seed": seed,
-            "cpu_s": round(time.process_time() - started, 1),
+            "cpu_s": round(time.process_time() - started, 3),
             "held_out": [asdict(line) for line in log],
             "trained_on": sorted(fingerprints({str(i): task.instance for i, task in enumerate(tasks)}).values()),
         }
