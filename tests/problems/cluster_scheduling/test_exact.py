@@ -127,6 +127,14 @@ def _is_a_schedule(stream: JobStream, seed: int, optimum: Optimum) -> None:
     assert optimum.average_jct == pytest.approx(np.mean(done - stream.arrival_ms) / 1000)
 
 
+def test_a_search_that_is_cut_short_still_gives_a_schedule_and_a_bound() -> None:
+    stream = tiny(3, jobs=6, stages=3, most_tasks=4)
+    optimum = optimum_s(stream, 0, seconds=0.3)
+    assert not optimum.proven
+    _is_a_schedule(stream, 0, optimum)
+    assert optimum.bound < optimum.average_jct
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
