@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ class Training:
     def run(self, wall_seconds: float = np.inf) -> Floats:
         """Train until the CPU seconds (or the wall seconds) are used up; the best weights, flat."""
         deadline = time.perf_counter() + wall_seconds
-        with ThreadPoolExecutor(self.settings.threads) as pool:
+        with _one_torch_thread(), ThreadPoolExecutor(self.settings.threads) as pool:
             for guided in np.linspace(1.0, 0.0, self.settings.imitation_rounds):
                 if not self._over(deadline):
                     self._imitate(pool, guided=float(guided))
@@ -236,6 +237,17 @@ class Training:
             self.best = weights
         self.log.append(Progress(iteration, jct, self.rule_jct, self.cpu_s, entropy))
         self._report(self.log[-1])
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """The network is too small for more, and sums in a fixed order make a training repeatable."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def job_milliseconds(stream: JobStream, episode: Episode, at_ms: Floats) -> Floats:
