@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import compiled
+from .compiled import inlined, inner
 from .draws import stage_key
 from .state import END, NONE, State
 from .tables import Tables
 
 
-@compiled
+@inner
 def refresh(state: State, s: int) -> None:
     """Keep `candidate` and the counts of candidates true."""
     stage = state.stages[s]
@@ -29,7 +29,7 @@ def refresh(state: State, s: int) -> None:
         state.cluster[0].num_candidates += change
 
 
-@compiled
+@inlined
 def plan(state: State, tables: Tables, s: int, count: int) -> None:
     """`count` more tasks of a stage are spoken for (or fewer, if negative)."""
     stage = state.stages[s]
@@ -40,7 +40,7 @@ def plan(state: State, tables: Tables, s: int, count: int) -> None:
         _flip(state, tables, s, -1 if now else 1)
 
 
-@compiled
+@inner
 def _flip(state: State, tables: Tables, s: int, change: int) -> None:
     """A stage became unsaturated (+1) or saturated (-1)."""
     stage = state.stages[s]
@@ -54,7 +54,7 @@ def _flip(state: State, tables: Tables, s: int, change: int) -> None:
         refresh(state, child)
 
 
-@compiled
+@inner
 def pool_add(state: State, e: int, slot: int) -> None:
     """Put an executor at the end of a job's free executors; slot NONE belongs to no job."""
     executor, job = state.executors[e], state.jobs[slot]
@@ -72,7 +72,7 @@ def pool_add(state: State, e: int, slot: int) -> None:
     job.pool_size += 1
 
 
-@compiled
+@inner
 def pool_remove(state: State, e: int) -> None:
     executor = state.executors[e]
     job = state.jobs[executor.job]
@@ -88,7 +88,7 @@ def pool_remove(state: State, e: int) -> None:
     job.pool_size -= 1
 
 
-@compiled
+@inner
 def unbind_stage(state: State, e: int) -> None:
     executor = state.executors[e]
     if executor.stage != NONE:
@@ -96,7 +96,7 @@ def unbind_stage(state: State, e: int) -> None:
         executor.stage = NONE
 
 
-@compiled
+@inner
 def unbind_job(state: State, e: int) -> None:
     executor = state.executors[e]
     unbind_stage(state, e)
@@ -105,7 +105,7 @@ def unbind_job(state: State, e: int) -> None:
         executor.job = NONE
 
 
-@compiled
+@inner
 def set_level(state: State, tables: Tables, slot: int) -> None:
     """Between which measured parallelisms a job's number of executors lies."""
     job = state.jobs[slot]
@@ -120,7 +120,7 @@ def set_level(state: State, tables: Tables, slot: int) -> None:
         job.into = job.executors - tables.levels[levels + at]
 
 
-@compiled
+@inner
 def commit(state: State, source: int, target: int, count: int, foreign: int) -> None:
     """Promise `count` executors of a source (a stage, or NONE: the free ones) to a stage."""
     cluster = state.cluster[0]
@@ -141,7 +141,7 @@ def commit(state: State, source: int, target: int, count: int, foreign: int) -> 
         state.stages[source].commit_tail = c
 
 
-@compiled
+@inner
 def drop_commit(state: State, c: int) -> None:
     """Take an entry out of its source's list."""
     cluster, entry = state.cluster[0], state.commits[c]
@@ -166,7 +166,7 @@ def drop_commit(state: State, c: int) -> None:
     cluster.free_commit = c
 
 
-@compiled
+@inner
 def admit(state: State, tables: Tables, index: int, profile: int, arrival_ms: float) -> None:
     """Give a job a slot, and write its stages there."""
     cluster = state.cluster[0]
@@ -186,7 +186,7 @@ def admit(state: State, tables: Tables, index: int, profile: int, arrival_ms: fl
         _write_stage(state, tables, slot, i)
 
 
-@compiled
+@inner
 def _write_stage(state: State, tables: Tables, slot: int, i: int) -> None:
     cluster, job = state.cluster[0], state.jobs[slot]
     s = slot * state.max_stages + i
@@ -204,7 +204,7 @@ def _write_stage(state: State, tables: Tables, slot: int, i: int) -> None:
     refresh(state, s)
 
 
-@compiled
+@inner
 def frontier_add(state: State, s: int) -> None:
     stage = state.stages[s]
     job = state.jobs[stage.job]
@@ -213,7 +213,7 @@ def frontier_add(state: State, s: int) -> None:
     job.num_frontier += 1
 
 
-@compiled
+@inner
 def frontier_remove(state: State, s: int) -> None:
     stage = state.stages[s]
     job = state.jobs[stage.job]

@@ -31,10 +31,28 @@ _IMPORTED: Final = re.compile(r"^from \.(\w+) import|^from \. import (.+)$", re.
 
 def compiled(function: F) -> F:
     """Compile for the types that it is called with; runs without the GIL."""
+    return _compile(function, _nrt=True)
+
+
+def inner(function: F) -> F:
+    """As `compiled`, for compiled callers only, and for functions that make no arrays.
+
+    numba would count references to every array of the state at each call; here it
+    does not, which makes an event twice as fast and compilation twice as short.
+    """
+    return _compile(function, no_cpython_wrapper=True, _nrt=False)
+
+
+def inlined(function: F) -> F:
+    """As `inner`, and copied into its callers: for what runs at every event."""
+    return _compile(function, no_cpython_wrapper=True, _nrt=False, forceinline=True)
+
+
+def _compile(function: F, **options: bool) -> F:
     kept = _numba.config.CACHE_DIR
     _numba.config.CACHE_DIR = str(_cache_folder(Path(inspect.getfile(function))))
     try:
-        dispatcher: F = _numba.njit(cache=True, nogil=True)(function)
+        dispatcher: F = _numba.njit(cache=True, nogil=True, no_cfunc_wrapper=True, **options)(function)
     finally:
         _numba.config.CACHE_DIR = kept
     return dispatcher

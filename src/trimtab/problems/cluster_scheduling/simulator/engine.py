@@ -10,11 +10,9 @@ to another job takes a while; who arrives too late takes the first thing to do.
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
-from ..problem import Floats, Ints
+from ..problem import FIRST, FRESH, REST, Floats, Ints
 from .cluster import (
     admit,
     commit,
@@ -29,7 +27,7 @@ from .cluster import (
     unbind_job,
     unbind_stage,
 )
-from .compiled import compiled
+from .compiled import compiled, inlined, inner
 from .draws import lower, task_word, upper
 from .rules import EXTERNAL, decide
 from .state import END, EXECUTOR_ARRIVED, JOB_ARRIVED, NONE, TASK_DONE, State
@@ -38,10 +36,6 @@ from .timeline import clear, replay, schedule
 
 #: Why `run` came back.
 DONE, DECIDE, STALLED, FULL, LOG_FULL = range(5)
-
-_FRESH: Final = 0  # places of the waves among a level's draws
-_FIRST: Final = 1
-_REST: Final = 2
 
 
 @compiled
@@ -78,7 +72,7 @@ def begin(
         cluster.next_job += 1
 
 
-@compiled
+@inner
 def _gather(state: State, num_executors: int) -> None:
     """Every executor in the pool of no job, and waiting for a decision."""
     nobody = state.jobs[NONE]
@@ -100,17 +94,22 @@ def run(
     parameters: Floats,
 ) -> int:
     """Go on until all jobs are done, or something outside is needed."""
+    return _loop(state, tables, jobs, arrival_ms, kind, parameters)
+
+
+@inner
+def _loop(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind: int, parameters: Floats) -> int:
     cluster = state.cluster[0]
     while True:
         if cluster.num_source > 0:
             if cluster.num_candidates == 0:
-                select(state, tables, NONE, cluster.num_source)
+                _select(state, tables, NONE, cluster.num_source)
             elif kind == EXTERNAL:
                 return DECIDE
             else:
                 stage, limit = decide(state, tables, kind, parameters)
                 cluster.decisions += 1
-                select(state, tables, stage, limit)
+                _select(state, tables, stage, limit)
             continue
         if 0 < len(state.log) <= cluster.num_logged:
             return LOG_FULL
@@ -141,6 +140,11 @@ def run(
 @compiled
 def select(state: State, tables: Tables, target: int, limit: int) -> None:
     """Promise up to `limit` waiting executors to a stage (NONE: all of them idle). Ends the round with the last one."""
+    _select(state, tables, target, limit)
+
+
+@inner
+def _select(state: State, tables: Tables, target: int, limit: int) -> None:
     cluster = state.cluster[0]
     if target == NONE:
         count = cluster.num_source
@@ -165,7 +169,7 @@ def select(state: State, tables: Tables, target: int, limit: int) -> None:
         _send_off(state, tables)
 
 
-@compiled
+@inner
 def _send_off(state: State, tables: Tables) -> None:
     """Free executors leave for where they were promised to."""
     cluster = state.cluster[0]
@@ -177,7 +181,7 @@ def _send_off(state: State, tables: Tables) -> None:
         _fulfil(state, tables, state.ready[i], head)
 
 
-@compiled
+@inner
 def _fulfil(state: State, tables: Tables, e: int, c: int) -> None:
     """An executor follows a commitment of its source."""
     executor, entry = state.executors[e], state.commits[c]
@@ -204,7 +208,7 @@ def _fulfil(state: State, tables: Tables, e: int, c: int) -> None:
         pool_add(state, e, executor.job)
 
 
-@compiled
+@inner
 def _idle(state: State, tables: Tables, e: int) -> None:
     """Stay with the job while it has tasks left to start; else belong to no job."""
     slot = state.executors[e].job
@@ -217,7 +221,7 @@ def _idle(state: State, tables: Tables, e: int) -> None:
     _release(state, tables, e)
 
 
-@compiled
+@inner
 def _release(state: State, tables: Tables, e: int) -> None:
     slot = state.executors[e].job
     pool_add(state, e, NONE)
@@ -225,7 +229,7 @@ def _release(state: State, tables: Tables, e: int) -> None:
         set_level(state, tables, slot)
 
 
-@compiled
+@inner
 def _take_anything(state: State, tables: Tables, e: int) -> None:
     """The rule for who comes too late: a stage of the same job, else the first candidate, else stay free."""
     cluster, slot = state.cluster[0], state.executors[e].job
@@ -249,7 +253,7 @@ def _take_anything(state: State, tables: Tables, e: int) -> None:
     pool_add(state, e, slot)
 
 
-@compiled
+@inner
 def _move(state: State, tables: Tables, e: int, target: int) -> None:
     """Set off for a stage that counts on it; the way takes the moving delay."""
     cluster, executor = state.cluster[0], state.executors[e]
@@ -261,29 +265,35 @@ def _move(state: State, tables: Tables, e: int, target: int) -> None:
     schedule(state, e, cluster.time_ms + cluster.moving_delay_ms)
 
 
-@compiled
+@inner
 def _start(state: State, tables: Tables, e: int, s: int) -> None:
     """Run the next task of a stage that counts on it."""
-    cluster, executor, stage = state.cluster[0], state.executors[e], state.stages[s]
-    duration = _duration(state, tables, executor.stage, s)
+    executor = state.executors[e]
+    wave = FRESH if executor.stage == NONE else (REST if executor.stage == s else FIRST)
     if executor.stage != s:
         unbind_stage(state, e)
         executor.stage = s
-        stage.executors += 1
+        state.stages[s].executors += 1
+    _run_next(state, tables, e, s, wave)
+
+
+@inlined
+def _run_next(state: State, tables: Tables, e: int, s: int, wave: int) -> None:
+    """An executor that is bound to a stage runs its next task."""
+    cluster, executor, stage = state.cluster[0], state.executors[e], state.stages[s]
+    schedule(state, e, cluster.time_ms + _duration(state, tables, s, wave))
     executor.task, executor.moving, executor.since_ms = stage.started, 0, cluster.time_ms
-    schedule(state, e, cluster.time_ms + duration)
     stage.started += 1
     state.jobs[stage.job].remaining_s -= stage.mean_ms * 1e-3
     if stage.started == stage.num_tasks:
         frontier_remove(state, s)
 
 
-@compiled
-def _duration(state: State, tables: Tables, last_stage: int, s: int) -> float:
+@inlined
+def _duration(state: State, tables: Tables, s: int, wave: int) -> float:
     """Of the stage's next task, ms (decima-sim, node.py: its interpolation is near the *wrong* end; so is ours)."""
     stage = state.stages[s]
     job = state.jobs[stage.job]
-    wave = _FRESH if last_stage == NONE else (_REST if last_stage == s else _FIRST)
     word = task_word(stage.key, stage.started)
     at = stage.first_draw + job.level + wave
     if job.gap > 0 and upper(word, job.gap) >= job.into:
@@ -292,7 +302,7 @@ def _duration(state: State, tables: Tables, last_stage: int, s: int) -> float:
     return float(tables.durations[draw.start + lower(word, draw.count)] + draw.delay_ms)
 
 
-@compiled
+@inner
 def _consult_pool(state: State, slot: int) -> None:
     """A round for a job's free executors."""
     cluster, job = state.cluster[0], state.jobs[slot]
@@ -304,7 +314,7 @@ def _consult_pool(state: State, slot: int) -> None:
         e = state.executors[e].next
 
 
-@compiled
+@inner
 def _consult_one(state: State, e: int, num_source: int) -> None:
     """A round for `num_source` executors of a stage, of which one can leave now."""
     cluster, executor = state.cluster[0], state.executors[e]
@@ -313,7 +323,7 @@ def _consult_one(state: State, e: int, num_source: int) -> None:
     state.ready[0] = e
 
 
-@compiled
+@inner
 def _job_arrives(state: State, tables: Tables, profile: int, arrival_ms: float) -> None:
     cluster = state.cluster[0]
     cluster.time_ms = arrival_ms
@@ -325,7 +335,7 @@ def _job_arrives(state: State, tables: Tables, profile: int, arrival_ms: float) 
         _consult_pool(state, NONE)
 
 
-@compiled
+@inner
 def _executor_arrives(state: State, tables: Tables, e: int) -> None:
     cluster, executor = state.cluster[0], state.executors[e]
     target = executor.target
@@ -352,20 +362,26 @@ def _executor_arrives(state: State, tables: Tables, e: int) -> None:
         pool_add(state, e, stage.job)
 
 
-@compiled
+@inlined
 def _task_ends(state: State, tables: Tables, e: int) -> None:
     cluster, executor = state.cluster[0], state.executors[e]
     s = executor.stage
     stage = state.stages[s]
-    slot = stage.job
-    job = state.jobs[slot]
     cluster.busy_ms += cluster.time_ms - executor.since_ms
-    _log(state, TASK_DONE, executor.since_ms, job.index, s, executor.task, e)
+    _log(state, TASK_DONE, executor.since_ms, state.jobs[stage.job].index, s, executor.task, e)
     stage.finished += 1
     if stage.started < stage.num_tasks:
         plan(state, tables, s, 1)
-        _start(state, tables, e, s)
-        return
+        _run_next(state, tables, e, s, REST)
+    else:
+        _leave_stage(state, tables, e, s)
+
+
+@inner
+def _leave_stage(state: State, tables: Tables, e: int, s: int) -> None:
+    """The stage has no more tasks for an executor: it follows its commitment, or asks."""
+    stage = state.stages[s]
+    slot = stage.job
     opened = stage.finished == stage.num_tasks and _open_children(state, tables, s)
     if opened:
         if stage.commit_head != END:
@@ -377,11 +393,11 @@ def _task_ends(state: State, tables: Tables, e: int) -> None:
         _fulfil(state, tables, e, stage.commit_head)
     else:
         _consult_one(state, e, stage.executors)
-    if job.num_done == job.num_stages:
+    if state.jobs[slot].num_done == state.jobs[slot].num_stages:
         _job_ends(state, slot)
 
 
-@compiled
+@inner
 def _open_children(state: State, tables: Tables, s: int) -> bool:
     """A stage is finished: children without open parents become runnable. True if there are any."""
     stage = state.stages[s]
@@ -396,7 +412,7 @@ def _open_children(state: State, tables: Tables, s: int) -> bool:
     return opened
 
 
-@compiled
+@inner
 def _job_ends(state: State, slot: int) -> None:
     """Its executors belong to no job; who was promised or moving to it has nowhere to go."""
     cluster, job = state.cluster[0], state.jobs[slot]
@@ -421,7 +437,7 @@ def _job_ends(state: State, slot: int) -> None:
     _vacate(state, slot)
 
 
-@compiled
+@inner
 def _vacate(state: State, slot: int) -> None:
     cluster = state.cluster[0]
     at = 0
@@ -434,7 +450,7 @@ def _vacate(state: State, slot: int) -> None:
     cluster.num_free_slots += 1
 
 
-@compiled
+@inner
 def _log(state: State, kind: int, since_ms: float, job: int, s: int, task: int, executor: int) -> None:
     if len(state.log) > 0:
         cluster = state.cluster[0]

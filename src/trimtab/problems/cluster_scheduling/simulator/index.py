@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from ..problem import Floats
-from .compiled import compiled
+from .compiled import compiled, inner
 from .curves import GRID
 from .jobs import others_held
 from .state import NONE, State
@@ -96,7 +96,7 @@ def index_rule(state: State, tables: Tables, parameters: Floats) -> tuple[int, i
     return best, _worth(state, tables, best, room, parameters)
 
 
-@compiled
+@inner
 def _backlog_s(state: State) -> float:
     """How long all executors together would work on what is there."""
     cluster = state.cluster[0]
@@ -106,7 +106,7 @@ def _backlog_s(state: State) -> float:
     return float(work_s / cluster.num_executors)
 
 
-@compiled
+@inner
 def refresh_memo(state: State, tables: Tables, slot: int) -> None:
     """S(p) and W(p), s, of the job's tasks that have not started, unless they are still those of last time."""
     job, memo = state.jobs[slot], state.memo[slot]
@@ -128,7 +128,7 @@ def refresh_memo(state: State, tables: Tables, slot: int) -> None:
                 memo[_W + g] += left * rest + min(left, p) * extra
 
 
-@compiled
+@inner
 def _best_stage(state: State, tables: Tables, slot: int, parameters: Floats) -> int:
     """The job's candidate on a long path that is runnable and has little work of its own."""
     job, waiting = state.jobs[slot], state.cluster[0].num_source
@@ -149,7 +149,7 @@ def _best_stage(state: State, tables: Tables, slot: int, parameters: Floats) -> 
     return best
 
 
-@compiled
+@inner
 def _index(
     state: State, tables: Tables, slot: int, s: int, backlog_s: float, x: Floats, parameters: Floats
 ) -> tuple[float, float]:
@@ -189,7 +189,7 @@ def _index(
     return score, cap
 
 
-@compiled
+@inner
 def _jobs_behind(state: State, slot: int) -> int:
     """Jobs with more work left."""
     behind = 0
@@ -199,7 +199,7 @@ def _jobs_behind(state: State, slot: int) -> int:
     return behind
 
 
-@compiled
+@inner
 def _price(state: State, behind: int, backlog_s: float, parameters: Floats) -> float:
     """Of an executor second, in seconds of the job's own."""
     cluster = state.cluster[0]
@@ -208,7 +208,7 @@ def _price(state: State, behind: int, backlog_s: float, parameters: Floats) -> f
     return float(price * (1.0 + backlog_s) ** parameters[BACKLOG])
 
 
-@compiled
+@inner
 def _parallelism(memo: Floats, expected: Floats, price: float, here: int, move_s: float, entry: float) -> int:
     """The place in the grid of argmin S + price * W; executors from elsewhere cost a move and a fresh start."""
     best, least = 0, np.inf
@@ -220,7 +220,7 @@ def _parallelism(memo: Floats, expected: Floats, price: float, here: int, move_s
     return best
 
 
-@compiled
+@inner
 def _network(x: Floats, parameters: Floats) -> tuple[float, float]:
     """One hidden layer: corrections of the index and of the log of the cap."""
     score, log_cap = parameters[_B2], parameters[_B2 + 1]
@@ -234,7 +234,7 @@ def _network(x: Floats, parameters: Floats) -> tuple[float, float]:
     return score, log_cap
 
 
-@compiled
+@inner
 def _worth(state: State, tables: Tables, s: int, room: int, parameters: Floats) -> int:
     """How many executors a stage is worth: its own time against the executor time that it takes."""
     cluster, stage = state.cluster[0], state.stages[s]

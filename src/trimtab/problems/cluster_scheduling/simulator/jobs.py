@@ -5,11 +5,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import compiled
+from .compiled import inner
 from .state import NONE, State
 
 
-@compiled
+@inner
 def others_held(state: State, slot: int) -> int:
     """Executors that a job has or is promised, without those that wait for this decision."""
     cluster, job = state.cluster[0], state.jobs[slot]
@@ -17,7 +17,7 @@ def others_held(state: State, slot: int) -> int:
     return int(job.executors + job.incoming - waiting)
 
 
-@compiled
+@inner
 def sum_weights(state: State, alpha: float) -> float:
     """Of the jobs that still have an unsaturated stage; sets each job's `weight`."""
     cluster = state.cluster[0]
@@ -31,12 +31,12 @@ def sum_weights(state: State, alpha: float) -> float:
     return total
 
 
-@compiled
+@inner
 def share(state: State, slot: int, total: float) -> int:
     return int(np.ceil(state.cluster[0].num_executors * state.jobs[slot].weight / total))
 
 
-@compiled
+@inner
 def anyone(state: State) -> tuple[int, int]:
     """The source's own job if it has a candidate, else the oldest that has."""
     cluster = state.cluster[0]
@@ -48,7 +48,7 @@ def anyone(state: State) -> tuple[int, int]:
     return critical_stage(state, state.active[at]), cluster.num_source
 
 
-@compiled
+@inner
 def first_stage(state: State, slot: int) -> int:
     """The candidate that became runnable first; if none is, the first in the job."""
     first = slot * state.max_stages
@@ -61,7 +61,7 @@ def first_stage(state: State, slot: int) -> int:
     return int(s)
 
 
-@compiled
+@inner
 def critical_stage(state: State, slot: int) -> int:
     """The candidate with the most work on its path to the end of the job; runnable ones go first."""
     first = slot * state.max_stages

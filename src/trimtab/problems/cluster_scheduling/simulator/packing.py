@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .compiled import compiled
+from .compiled import inner
 from .jobs import anyone, critical_stage, others_held, share, sum_weights
 from .state import NONE, State
 
 
-@compiled
+@inner
 def critical_path(state: State) -> tuple[int, int]:
     """Of all stages of all jobs, the one with the most work on its path to the end of its job."""
     cluster = state.cluster[0]
@@ -24,7 +24,7 @@ def critical_path(state: State) -> tuple[int, int]:
     return best, cluster.num_source
 
 
-@compiled
+@inner
 def tetris(state: State, weight: float) -> tuple[int, int]:
     """The stage that packs best, and then the shorter job (Grandl et al., SIGCOMM 2014).
 
@@ -55,7 +55,7 @@ def tetris(state: State, weight: float) -> tuple[int, int]:
     return best, cluster.num_source
 
 
-@compiled
+@inner
 def graphene(state: State, alpha: float, threshold: float) -> tuple[int, int]:
     """Troublesome stages first, on tuned weighted fair shares: the Graphene* of Decima's section 7.1.
 
@@ -80,7 +80,7 @@ def graphene(state: State, alpha: float, threshold: float) -> tuple[int, int]:
     return anyone(state)
 
 
-@compiled
+@inner
 def _troublesome_stage(state: State, slot: int, threshold: float) -> int:
     first = slot * state.max_stages
     best, most = NONE, -1.0

@@ -20,7 +20,7 @@ from typing import Final
 import numpy as np
 
 from ..problem import Floats
-from .compiled import compiled
+from .compiled import inner
 from .draws import mix, upper
 from .index import index_rule
 from .jobs import anyone, critical_stage, first_stage, others_held, share, sum_weights
@@ -34,7 +34,7 @@ EXTERNAL, RANDOM, FIFO, SJF_CP, WEIGHTED_FAIR, RELEASING_FAIR, SRPT, CRITICAL_PA
 _NOBODY: Final = -1
 
 
-@compiled
+@inner
 def decide(state: State, tables: Tables, kind: int, parameters: Floats) -> tuple[int, int]:
     """(stage, limit) of the rule of that kind."""
     if kind == INDEX:
@@ -58,7 +58,7 @@ def decide(state: State, tables: Tables, kind: int, parameters: Floats) -> tuple
     return random(state)
 
 
-@compiled
+@inner
 def random(state: State) -> tuple[int, int]:
     """Any candidate, any limit, alike likely; the same ones again for the same seed."""
     cluster = state.cluster[0]
@@ -76,7 +76,7 @@ def random(state: State) -> tuple[int, int]:
     return s, limit
 
 
-@compiled
+@inner
 def fifo(state: State) -> tuple[int, int]:
     """The oldest job first (decima-sim's SparkAgent, with all executors as its cap).
 
@@ -97,7 +97,7 @@ def fifo(state: State) -> tuple[int, int]:
     return NONE, cluster.num_source
 
 
-@compiled
+@inner
 def sjf_cp(state: State) -> tuple[int, int]:
     """The job with the least total work first; in it, the stage on the critical path."""
     cluster = state.cluster[0]
@@ -109,7 +109,7 @@ def sjf_cp(state: State) -> tuple[int, int]:
     return critical_stage(state, best), cluster.num_source
 
 
-@compiled
+@inner
 def weighted_fair(state: State, alpha: float) -> tuple[int, int]:
     """Shares in proportion to (total work)^alpha; alpha = 0 is decima-sim's DynamicPartitionAgent.
 
@@ -130,7 +130,7 @@ def weighted_fair(state: State, alpha: float) -> tuple[int, int]:
     return NONE, cluster.num_source
 
 
-@compiled
+@inner
 def releasing_fair(state: State, alpha: float) -> tuple[int, int]:
     """Weighted fair shares that are kept: executors above a job's share go to the job furthest below its own.
 
@@ -156,7 +156,7 @@ def releasing_fair(state: State, alpha: float) -> tuple[int, int]:
     return anyone(state)
 
 
-@compiled
+@inner
 def srpt(state: State, scale: float, power: float) -> tuple[int, int]:
     """The job with the least remaining work first, on at most ceil(scale * remaining_s^power) executors.
 
@@ -179,7 +179,7 @@ def srpt(state: State, scale: float, power: float) -> tuple[int, int]:
     return anyone(state)
 
 
-@compiled
+@inner
 def concave_cap(remaining_s: float, scale: float, power: float) -> int:
     if power == 0.5:
         cap = scale * np.sqrt(max(remaining_s, 0.0))

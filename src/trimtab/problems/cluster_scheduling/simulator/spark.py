@@ -25,9 +25,9 @@ from typing import Final
 
 import numpy as np
 
-from ..problem import Floats, Ints, JobProfile
+from ..problem import FIRST, Floats, Ints, JobProfile
 from .cluster import admit, frontier_remove, set_level, unbind_job, unbind_stage
-from .compiled import compiled
+from .compiled import compiled, inner
 from .engine import DONE, FULL, LOG_FULL, STALLED, _duration, _log, _open_children, _start, _vacate
 from .policy import CompiledPolicy, as_parameters
 from .rules import EXTERNAL
@@ -37,7 +37,6 @@ from .timeline import replay
 
 FIFO: Final = 0.0
 FAIR: Final = 1.0
-_ANOTHER_STAGE: Final = -1  # worked on before: a driver is no first wave of anything
 
 
 def spark_fifo(profiles: tuple[JobProfile, ...]) -> CompiledPolicy:
@@ -94,7 +93,7 @@ def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind
             _end_task(state, tables, e, parameters)
 
 
-@compiled
+@inner
 def _assign(state: State, tables: Tables, parameters: Floats) -> None:
     """Every free slot takes a task, while there are any."""
     cluster = state.cluster[0]
@@ -114,7 +113,7 @@ def _assign(state: State, tables: Tables, parameters: Floats) -> None:
             _start(state, tables, e, s)
 
 
-@compiled
+@inner
 def _warm(state: State, e: int, s: int) -> None:
     """As if the slot had worked on the stage before: another thread of its JVM has."""
     if state.executors[e].stage != s:
@@ -123,7 +122,7 @@ def _warm(state: State, e: int, s: int) -> None:
         state.stages[s].executors += 1
 
 
-@compiled
+@inner
 def _join(state: State, tables: Tables, e: int, slot: int) -> None:
     before = state.executors[e].job
     unbind_job(state, e)
@@ -134,7 +133,7 @@ def _join(state: State, tables: Tables, e: int, slot: int) -> None:
     set_level(state, tables, slot)
 
 
-@compiled
+@inner
 def _next_stage(state: State, fair: bool) -> int:
     """The first runnable stage in line. A job's `granted` is its number of running tasks."""
     best, best_running, best_submitted = NONE, np.inf, np.inf
@@ -150,7 +149,7 @@ def _next_stage(state: State, fair: bool) -> int:
     return int(best)
 
 
-@compiled
+@inner
 def _arrive(state: State, tables: Tables, profile: int, parameters: Floats) -> None:
     cluster = state.cluster[0]
     admit(state, tables, cluster.next_job, profile, cluster.time_ms)
@@ -159,7 +158,7 @@ def _arrive(state: State, tables: Tables, profile: int, parameters: Floats) -> N
     cluster.next_job += 1
 
 
-@compiled
+@inner
 def _submit(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
     """A job's first stages; as a rule the driver's."""
     first = slot * state.max_stages
@@ -169,7 +168,7 @@ def _submit(state: State, tables: Tables, slot: int, parameters: Floats) -> None
     _drive(state, tables, slot, parameters)
 
 
-@compiled
+@inner
 def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
     """The driver begins with what it can."""
     job = state.jobs[slot]
@@ -178,7 +177,7 @@ def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
         s = int(state.frontier[f])
         if _is_driver(state, tables, s, parameters):
             stage = state.stages[s]
-            stage.path_s = state.cluster[0].time_ms + _duration(state, tables, _ANOTHER_STAGE, s)
+            stage.path_s = state.cluster[0].time_ms + _duration(state, tables, s, FIRST)
             job.weight = min(job.weight, stage.path_s)
             stage.started = stage.num_tasks
             frontier_remove(state, s)
@@ -186,14 +185,14 @@ def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
             f += 1
 
 
-@compiled
+@inner
 def _is_driver(state: State, tables: Tables, s: int, parameters: Floats) -> bool:
     slot = state.stages[s].job
     number = tables.profiles[state.jobs[slot].profile].first_stage + s - slot * state.max_stages
     return bool(parameters[1 + number] == 1.0)
 
 
-@compiled
+@inner
 def _next_driver_end(state: State) -> float:
     soonest = np.inf
     for i in range(state.cluster[0].num_active):
@@ -201,7 +200,7 @@ def _next_driver_end(state: State) -> float:
     return float(soonest)
 
 
-@compiled
+@inner
 def _end_driver(state: State, tables: Tables, parameters: Floats) -> None:
     """The driver stage that ends now: Spark jobs are submitted."""
     cluster = state.cluster[0]
@@ -221,7 +220,7 @@ def _end_driver(state: State, tables: Tables, parameters: Floats) -> None:
     _end_stage(state, tables, ended, parameters)
 
 
-@compiled
+@inner
 def _end_task(state: State, tables: Tables, e: int, parameters: Floats) -> None:
     cluster, executor = state.cluster[0], state.executors[e]
     executor.time_ms = np.inf
@@ -237,7 +236,7 @@ def _end_task(state: State, tables: Tables, e: int, parameters: Floats) -> None:
         _end_stage(state, tables, s, parameters)
 
 
-@compiled
+@inner
 def _end_stage(state: State, tables: Tables, s: int, parameters: Floats) -> None:
     """Its children: those of the driver are a new Spark job, others belong to the same one."""
     stage = state.stages[s]
@@ -250,7 +249,7 @@ def _end_stage(state: State, tables: Tables, s: int, parameters: Floats) -> None
         _end_job(state, stage.job)
 
 
-@compiled
+@inner
 def _end_job(state: State, slot: int) -> None:
     cluster = state.cluster[0]
     state.done_ms[state.jobs[slot].index] = cluster.time_ms

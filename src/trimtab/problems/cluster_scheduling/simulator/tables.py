@@ -17,10 +17,10 @@ Records: TypeAlias = Any
 
 PROFILE: Final = np.dtype(
     [
-        ("first_stage", np.int32),
-        ("num_stages", np.int32),
-        ("first_level", np.int32),
-        ("num_levels", np.int32),
+        ("first_stage", np.int64),
+        ("num_stages", np.int64),
+        ("first_level", np.int64),
+        ("num_levels", np.int64),
         ("work_s", np.float64),  # executor-seconds at mean durations
         ("path_s", np.float64),  # of the critical path, in work
     ],
@@ -28,18 +28,18 @@ PROFILE: Final = np.dtype(
 )
 STAGE: Final = np.dtype(
     [
-        ("num_tasks", np.int32),
-        ("num_parents", np.int32),
-        ("first_child", np.int32),
-        ("end_child", np.int32),
-        ("first_draw", np.int32),
+        ("num_tasks", np.int64),
+        ("num_parents", np.int64),
+        ("first_child", np.int64),
+        ("end_child", np.int64),
+        ("first_draw", np.int64),
         ("mean_ms", np.float64),
         ("path_s", np.float64),  # work of the stage and of the heaviest path below it
         ("trouble", np.float64),  # the most work of any stage from here on, as a share of the job's heaviest
     ],
     align=True,
 )
-DRAW: Final = np.dtype([("start", np.int32), ("count", np.int32), ("delay_ms", np.float64)], align=True)
+DRAW: Final = np.dtype([("start", np.int64), ("count", np.int64), ("delay_ms", np.float64)], align=True)
 
 
 class Tables(NamedTuple):
@@ -47,8 +47,8 @@ class Tables(NamedTuple):
 
     profiles: Records  # (profiles,) PROFILE
     stages: Records  # (all stages,) STAGE
-    children: NDArray[np.int32]  # stage numbers within the job, ascending for each parent
-    levels: NDArray[np.int32]  # (all levels,)
+    children: NDArray[np.int64]  # stage numbers within the job, ascending for each parent
+    levels: NDArray[np.int64]  # (all levels,)
     draws: Records  # (all stages x their levels x waves,) DRAW: where to draw a duration from
     durations: Floats  # (all samples,) ms
     curves: Floats  # (all stages, waves, len(curves.GRID)) expected duration, s
@@ -78,8 +78,8 @@ def pack(profiles: tuple[JobProfile, ...], warmup_delay_ms: float) -> Tables:
     return Tables(
         profiles=head,
         stages=np.concatenate(stages),
-        children=np.concatenate(children).astype(np.int32),
-        levels=np.concatenate([p.levels for p in profiles]).astype(np.int32),
+        children=np.concatenate(children).astype(np.int64),
+        levels=np.concatenate([p.levels for p in profiles]).astype(np.int64),
         draws=np.concatenate(draws),
         durations=np.concatenate([p.durations for p in profiles]).astype(np.float64),
         curves=np.concatenate(curves),

@@ -8,15 +8,13 @@ root. Equal times go in the order in which they were scheduled.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from .compiled import compiled
+from .compiled import inlined, inner
 from .state import State
 
 
-@compiled
+@inlined
 def schedule(state: State, executor: int, time_ms: float) -> None:
     """Set an executor's next event."""
     cluster = state.cluster[0]
@@ -27,18 +25,22 @@ def schedule(state: State, executor: int, time_ms: float) -> None:
     replay(state, executor)
 
 
-@compiled
+@inlined
 def replay(state: State, executor: int) -> None:
     """Settle the matches that an executor's new time may change."""
     winners, executors = state.winners, state.executors
+    best, time_ms, order = executor, executors[executor].time_ms, executors[executor].order
     node = (len(winners) >> 1) + executor
     while node > 1:
-        a, b = winners[node], winners[node ^ 1]
+        rival = winners[node ^ 1]
+        theirs = executors[rival].time_ms
+        if theirs < time_ms or (theirs == time_ms and executors[rival].order < order):
+            best, time_ms, order = rival, theirs, executors[rival].order
         node >>= 1
-        winners[node] = a if _before(executors[a], executors[b]) else b
+        winners[node] = best
 
 
-@compiled
+@inner
 def clear(state: State) -> None:
     """No event for anyone."""
     leaves = len(state.winners) >> 1
@@ -47,8 +49,3 @@ def clear(state: State) -> None:
         state.winners[leaves + i] = i
     for node in range(leaves - 1, 0, -1):
         state.winners[node] = state.winners[2 * node]
-
-
-@compiled
-def _before(a: Any, b: Any) -> bool:
-    return bool(a.time_ms < b.time_ms or (a.time_ms == b.time_ms and a.order < b.order))
