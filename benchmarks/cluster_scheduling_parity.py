@@ -61,7 +61,7 @@ class Draws:
 class Reference:
     """The reference simulator, fed with our jobs and our draws."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, named_draws: bool = True) -> None:
         sys.path.insert(0, str(path))
         sys.argv = sys.argv[:1]  # param.py reads the command line at import
         self.args: Any = importlib.import_module("param").args
@@ -72,8 +72,9 @@ class Reference:
         self.heuristic: Any = importlib.import_module("heuristic_agent")
         self.spark: Any = importlib.import_module("spark_agent")
         self.ordered_set: Any = importlib.import_module("utils").OrderedSet
-        self.draws = Draws()
-        self._replace_draws()
+        self.draws: Any = Draws() if named_draws else np.random.RandomState(0)
+        if named_draws:
+            self._replace_draws()
 
     def _replace_draws(self) -> None:
         schedule, draws = self.node.Node.schedule, self.draws
@@ -87,6 +88,19 @@ class Reference:
 
     def play(self, stream: JobStream, agent: Any, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """The trace (events, 6), and when each job was done (jobs,)."""
+        env, jobs = self.reset(stream, seed)
+        events = self._record(env)
+        self.run(env, agent)
+        return np.array(events, np.float64).reshape(-1, 6), np.array([job.completion_time for job in jobs])
+
+    def run(self, env: Any, agent: Any) -> None:
+        observation, done = env.observe(), False
+        while not done:
+            stage, limit = agent.get_action(observation)
+            observation, _, done = env.step(stage, limit)
+
+    def reset(self, stream: JobStream, seed: int) -> tuple[Any, list[Any]]:
+        """The environment with the stream's jobs in it, and these."""
         self.args.exec_cap = stream.num_executors
         self.args.moving_delay, self.args.warmup_delay = stream.moving_delay_ms, stream.warmup_delay_ms
         jobs: list[Any] = []
@@ -107,12 +121,7 @@ class Reference:
         self.env.generate_jobs = generate_jobs
         env = self.env.Environment()
         env.reset()
-        events = self._record(env)
-        observation, done = env.observe(), False
-        while not done:
-            stage, limit = agent.get_action(observation)
-            observation, _, done = env.step(stage, limit)
-        return np.array(events, np.float64).reshape(-1, 6), np.array([job.completion_time for job in jobs])
+        return env, jobs
 
     def _job(self, profile: JobProfile, index: int, seed: int, wall_time: Any) -> Any:
         self.args.executor_data_point = profile.levels.tolist()

@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..problem import Floats, Ints
 from .compiled import compiled
@@ -43,7 +42,7 @@ class View(NamedTuple):
     child_start: Ints  # (stages + 1,)
     child: Ints  # (edges,) rows
     candidates: Ints  # (candidates,) rows that may be chosen now
-    slots: NDArray[np.int32]  # (jobs,)
+    slots: Ints  # (jobs,)
     job_features: Floats  # (3, jobs)
 
 
@@ -136,7 +135,7 @@ def view(state: State, tables: Tables) -> View:
 
 
 @compiled
-def _job_features(state: State, slots: NDArray[np.int32]) -> Floats:
+def _job_features(state: State, slots: Ints) -> Floats:
     cluster = state.cluster[0]
     features = np.empty((JOB_FEATURES, len(slots)))
     for j in range(len(slots)):
@@ -148,7 +147,7 @@ def _job_features(state: State, slots: NDArray[np.int32]) -> Floats:
 
 
 @compiled
-def _heights(state: State, tables: Tables, slots: NDArray[np.int32]) -> tuple[Ints, Ints]:
+def _heights(state: State, tables: Tables, slots: Ints) -> tuple[Ints, Ints]:
     """Longest path to a leaf for each unfinished stage (-1: finished), cut above MAX_DEPTH; and where levels start."""
     heights = np.full(len(slots) * state.max_stages, -1)
     level = np.zeros(MAX_DEPTH + 3, np.int64)
