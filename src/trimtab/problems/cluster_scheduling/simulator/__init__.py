@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cluster, compiled: Decima's simulator event for event, forty times as fast.
+"""The cluster, compiled: Decima's simulator event for event, some eighty times as fast.
 
 >>> simulate(stream, srpt(0.5, 0.5), seed=1).metrics["average_jct"]
 
 Needs numba (extra ``fast``). The first call in a new installation compiles for
-some seconds; the result is kept on disk.
+some fifteen seconds; the result is kept on disk.
 """
 
 from __future__ import annotations

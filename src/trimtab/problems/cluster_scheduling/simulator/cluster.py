@@ -225,3 +225,42 @@ def frontier_remove(state: State, s: int) -> None:
     job.num_frontier -= 1
     for i in range(at, first + job.num_frontier):
         state.frontier[i] = state.frontier[i + 1]
+
+
+@inner
+def open_children(state: State, tables: Tables, s: int) -> bool:
+    """A stage is finished: children without open parents become runnable. True if there are any."""
+    stage = state.stages[s]
+    state.jobs[stage.job].num_done += 1
+    opened = False
+    for edge in range(stage.first_child, stage.end_child):
+        child = stage.job * state.max_stages + tables.children[edge]
+        state.stages[child].open_parents -= 1
+        if state.stages[child].open_parents == 0:
+            frontier_add(state, child)
+            opened = True
+    return opened
+
+
+@inner
+def vacate(state: State, slot: int) -> None:
+    cluster = state.cluster[0]
+    at = 0
+    while state.active[at] != slot:
+        at += 1
+    cluster.num_active -= 1
+    for i in range(at, cluster.num_active):
+        state.active[i] = state.active[i + 1]
+    state.free_slots[cluster.num_free_slots] = slot
+    cluster.num_free_slots += 1
+
+
+@inner
+def log_event(state: State, kind: int, since_ms: float, job: int, s: int, task: int, executor: int) -> None:
+    if len(state.log) > 0:
+        cluster = state.cluster[0]
+        row = state.log[cluster.num_logged]
+        row.time_ms, row.since_ms, row.kind = cluster.time_ms, since_ms, kind
+        row.job, row.task, row.executor = job, task, executor
+        row.stage = s - state.stages[s].job * state.max_stages if s != NONE else -1
+        cluster.num_logged += 1

@@ -12,27 +12,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..problem import FIRST, FRESH, REST, Floats, Ints
+from ..problem import REST, Floats, Ints
+from .assignment import fulfil, run_next, start_task, take_anything
 from .cluster import (
     admit,
     commit,
     drop_commit,
-    frontier_add,
-    frontier_remove,
+    log_event,
+    open_children,
     plan,
     pool_add,
     pool_remove,
     refresh,
     set_level,
     unbind_job,
-    unbind_stage,
+    vacate,
 )
 from .compiled import compiled, inlined, inner
-from .draws import lower, task_word, upper
 from .rules import EXTERNAL, decide
 from .state import END, EXECUTOR_ARRIVED, JOB_ARRIVED, NONE, TASK_DONE, State
 from .tables import Tables
-from .timeline import clear, replay, schedule
+from .timeline import clear, replay
 
 #: Why `run` came back.
 DONE, DECIDE, STALLED, FULL, LOG_FULL = range(5)
@@ -178,128 +178,7 @@ def _send_off(state: State, tables: Tables) -> None:
         head = cluster.commit_head if source == NONE else state.stages[source].commit_head
         if head == END:
             break
-        _fulfil(state, tables, state.ready[i], head)
-
-
-@inner
-def _fulfil(state: State, tables: Tables, e: int, c: int) -> None:
-    """An executor follows a commitment of its source."""
-    executor, entry = state.executors[e], state.commits[c]
-    target, foreign = entry.target, entry.foreign
-    entry.count -= 1
-    if entry.count == 0:
-        drop_commit(state, c)
-    if executor.free == 1:
-        pool_remove(state, e)
-    if target == NONE:
-        _idle(state, tables, e)
-        return
-    stage = state.stages[target]
-    if stage.started == stage.num_tasks:
-        state.jobs[stage.job].incoming -= foreign
-        plan(state, tables, target, -1)
-        _take_anything(state, tables, e)
-    elif executor.job != stage.job:
-        _move(state, tables, e, target)
-    elif stage.runnable == 1:
-        _start(state, tables, e, target)
-    else:
-        plan(state, tables, target, -1)
-        pool_add(state, e, executor.job)
-
-
-@inner
-def _idle(state: State, tables: Tables, e: int) -> None:
-    """Stay with the job while it has tasks left to start; else belong to no job."""
-    slot = state.executors[e].job
-    first = slot * state.max_stages
-    if slot != NONE:
-        for s in range(first, first + state.jobs[slot].num_stages):
-            if state.stages[s].started < state.stages[s].num_tasks:
-                pool_add(state, e, slot)
-                return
-    _release(state, tables, e)
-
-
-@inner
-def _release(state: State, tables: Tables, e: int) -> None:
-    slot = state.executors[e].job
-    pool_add(state, e, NONE)
-    if slot != NONE:
-        set_level(state, tables, slot)
-
-
-@inner
-def _take_anything(state: State, tables: Tables, e: int) -> None:
-    """The rule for who comes too late: a stage of the same job, else the first candidate, else stay free."""
-    cluster, slot = state.cluster[0], state.executors[e].job
-    if slot != NONE:
-        first = slot * state.max_stages
-        for i in range(first, first + state.jobs[slot].num_frontier):
-            s = state.frontier[i]
-            if state.stages[s].planned < state.stages[s].num_tasks:
-                plan(state, tables, s, 1)
-                _start(state, tables, e, s)
-                return
-    for i in range(cluster.num_active):
-        if state.jobs[state.active[i]].candidates > 0:
-            s = state.active[i] * state.max_stages
-            while state.stages[s].candidate == 0:
-                s += 1
-            plan(state, tables, s, 1)
-            state.jobs[state.active[i]].incoming += 1
-            _move(state, tables, e, s)
-            return
-    pool_add(state, e, slot)
-
-
-@inner
-def _move(state: State, tables: Tables, e: int, target: int) -> None:
-    """Set off for a stage that counts on it; the way takes the moving delay."""
-    cluster, executor = state.cluster[0], state.executors[e]
-    slot = executor.job
-    unbind_job(state, e)
-    if slot != NONE:
-        set_level(state, tables, slot)
-    executor.moving, executor.target, executor.since_ms = 1, target, cluster.time_ms
-    schedule(state, e, cluster.time_ms + cluster.moving_delay_ms)
-
-
-@inner
-def _start(state: State, tables: Tables, e: int, s: int) -> None:
-    """Run the next task of a stage that counts on it."""
-    executor = state.executors[e]
-    wave = FRESH if executor.stage == NONE else (REST if executor.stage == s else FIRST)
-    if executor.stage != s:
-        unbind_stage(state, e)
-        executor.stage = s
-        state.stages[s].executors += 1
-    _run_next(state, tables, e, s, wave)
-
-
-@inlined
-def _run_next(state: State, tables: Tables, e: int, s: int, wave: int) -> None:
-    """An executor that is bound to a stage runs its next task."""
-    cluster, executor, stage = state.cluster[0], state.executors[e], state.stages[s]
-    schedule(state, e, cluster.time_ms + _duration(state, tables, s, wave))
-    executor.task, executor.moving, executor.since_ms = stage.started, 0, cluster.time_ms
-    stage.started += 1
-    state.jobs[stage.job].remaining_s -= stage.mean_ms * 1e-3
-    if stage.started == stage.num_tasks:
-        frontier_remove(state, s)
-
-
-@inlined
-def _duration(state: State, tables: Tables, s: int, wave: int) -> float:
-    """Of the stage's next task, ms (decima-sim, node.py: its interpolation is near the *wrong* end; so is ours)."""
-    stage = state.stages[s]
-    job = state.jobs[stage.job]
-    word = task_word(stage.key, stage.started)
-    at = stage.first_draw + job.level + wave
-    if job.gap > 0 and upper(word, job.gap) >= job.into:
-        at += 3
-    draw = tables.draws[at]
-    return float(tables.durations[draw.start + lower(word, draw.count)] + draw.delay_ms)
+        fulfil(state, tables, state.ready[i], head)
 
 
 @inner
@@ -330,7 +209,7 @@ def _job_arrives(state: State, tables: Tables, profile: int, arrival_ms: float) 
     index = cluster.next_job
     admit(state, tables, index, profile, arrival_ms)
     cluster.next_job += 1
-    _log(state, JOB_ARRIVED, arrival_ms, index, NONE, -1, -1)
+    log_event(state, JOB_ARRIVED, arrival_ms, index, NONE, -1, -1)
     if state.jobs[NONE].pool_size > 0:
         _consult_pool(state, NONE)
 
@@ -342,21 +221,21 @@ def _executor_arrives(state: State, tables: Tables, e: int) -> None:
     executor.moving, executor.target = 0, NONE
     cluster.moving_ms += cluster.time_ms - executor.since_ms
     if target == NONE:
-        _log(state, EXECUTOR_ARRIVED, executor.since_ms, -1, NONE, -1, e)
-        _take_anything(state, tables, e)
+        log_event(state, EXECUTOR_ARRIVED, executor.since_ms, -1, NONE, -1, e)
+        take_anything(state, tables, e)
         return
     stage = state.stages[target]
     job = state.jobs[stage.job]
-    _log(state, EXECUTOR_ARRIVED, executor.since_ms, job.index, target, -1, e)
+    log_event(state, EXECUTOR_ARRIVED, executor.since_ms, job.index, target, -1, e)
     executor.job = stage.job
     job.executors += 1
     job.incoming -= 1
     set_level(state, tables, stage.job)
     if stage.started == stage.num_tasks:
         plan(state, tables, target, -1)
-        _take_anything(state, tables, e)
+        take_anything(state, tables, e)
     elif stage.runnable == 1:
-        _start(state, tables, e, target)
+        start_task(state, tables, e, target)
     else:
         plan(state, tables, target, -1)
         pool_add(state, e, stage.job)
@@ -368,11 +247,11 @@ def _task_ends(state: State, tables: Tables, e: int) -> None:
     s = executor.stage
     stage = state.stages[s]
     cluster.busy_ms += cluster.time_ms - executor.since_ms
-    _log(state, TASK_DONE, executor.since_ms, state.jobs[stage.job].index, s, executor.task, e)
+    log_event(state, TASK_DONE, executor.since_ms, state.jobs[stage.job].index, s, executor.task, e)
     stage.finished += 1
     if stage.started < stage.num_tasks:
         plan(state, tables, s, 1)
-        _run_next(state, tables, e, s, REST)
+        run_next(state, tables, e, s, REST)
     else:
         _leave_stage(state, tables, e, s)
 
@@ -382,34 +261,19 @@ def _leave_stage(state: State, tables: Tables, e: int, s: int) -> None:
     """The stage has no more tasks for an executor: it follows its commitment, or asks."""
     stage = state.stages[s]
     slot = stage.job
-    opened = stage.finished == stage.num_tasks and _open_children(state, tables, s)
+    opened = stage.finished == stage.num_tasks and open_children(state, tables, s)
     if opened:
         if stage.commit_head != END:
-            _fulfil(state, tables, e, stage.commit_head)
+            fulfil(state, tables, e, stage.commit_head)
         else:
             pool_add(state, e, slot)
         _consult_pool(state, slot)
     elif stage.commit_head != END:
-        _fulfil(state, tables, e, stage.commit_head)
+        fulfil(state, tables, e, stage.commit_head)
     else:
         _consult_one(state, e, stage.executors)
     if state.jobs[slot].num_done == state.jobs[slot].num_stages:
         _job_ends(state, slot)
-
-
-@inner
-def _open_children(state: State, tables: Tables, s: int) -> bool:
-    """A stage is finished: children without open parents become runnable. True if there are any."""
-    stage = state.stages[s]
-    state.jobs[stage.job].num_done += 1
-    opened = False
-    for edge in range(stage.first_child, stage.end_child):
-        child = stage.job * state.max_stages + tables.children[edge]
-        state.stages[child].open_parents -= 1
-        if state.stages[child].open_parents == 0:
-            frontier_add(state, child)
-            opened = True
-    return opened
 
 
 @inner
@@ -434,28 +298,4 @@ def _job_ends(state: State, slot: int) -> None:
             state.executors[e].target = NONE
     if cluster.source_job == slot:
         cluster.source_job, cluster.source_stage = NONE, NONE
-    _vacate(state, slot)
-
-
-@inner
-def _vacate(state: State, slot: int) -> None:
-    cluster = state.cluster[0]
-    at = 0
-    while state.active[at] != slot:
-        at += 1
-    cluster.num_active -= 1
-    for i in range(at, cluster.num_active):
-        state.active[i] = state.active[i + 1]
-    state.free_slots[cluster.num_free_slots] = slot
-    cluster.num_free_slots += 1
-
-
-@inner
-def _log(state: State, kind: int, since_ms: float, job: int, s: int, task: int, executor: int) -> None:
-    if len(state.log) > 0:
-        cluster = state.cluster[0]
-        row = state.log[cluster.num_logged]
-        row.time_ms, row.since_ms, row.kind = cluster.time_ms, since_ms, kind
-        row.job, row.task, row.executor = job, task, executor
-        row.stage = s - state.stages[s].job * state.max_stages if s != NONE else -1
-        cluster.num_logged += 1
+    vacate(state, slot)

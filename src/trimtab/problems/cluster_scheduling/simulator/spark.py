@@ -26,9 +26,10 @@ from typing import Final
 import numpy as np
 
 from ..problem import FIRST, Floats, Ints, JobProfile
-from .cluster import admit, frontier_remove, set_level, unbind_job, unbind_stage
+from .assignment import draw_duration, start_task
+from .cluster import admit, frontier_remove, log_event, open_children, set_level, unbind_job, unbind_stage, vacate
 from .compiled import compiled, inner
-from .engine import DONE, FULL, LOG_FULL, STALLED, _duration, _log, _open_children, _start, _vacate
+from .engine import DONE, FULL, LOG_FULL, STALLED
 from .policy import CompiledPolicy, as_parameters
 from .rules import EXTERNAL
 from .state import JOB_ARRIVED, NONE, TASK_DONE, State
@@ -110,7 +111,7 @@ def _assign(state: State, tables: Tables, parameters: Floats) -> None:
             state.jobs[slot].granted += 1
             if state.stages[s].finished > 0:
                 _warm(state, e, s)
-            _start(state, tables, e, s)
+            start_task(state, tables, e, s)
 
 
 @inner
@@ -154,7 +155,7 @@ def _arrive(state: State, tables: Tables, profile: int, parameters: Floats) -> N
     cluster = state.cluster[0]
     admit(state, tables, cluster.next_job, profile, cluster.time_ms)
     _submit(state, tables, int(state.active[cluster.num_active - 1]), parameters)
-    _log(state, JOB_ARRIVED, cluster.time_ms, cluster.next_job, NONE, -1, -1)
+    log_event(state, JOB_ARRIVED, cluster.time_ms, cluster.next_job, NONE, -1, -1)
     cluster.next_job += 1
 
 
@@ -177,7 +178,7 @@ def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
         s = int(state.frontier[f])
         if _is_driver(state, tables, s, parameters):
             stage = state.stages[s]
-            stage.path_s = state.cluster[0].time_ms + _duration(state, tables, s, FIRST)
+            stage.path_s = state.cluster[0].time_ms + draw_duration(state, tables, s, FIRST)
             job.weight = min(job.weight, stage.path_s)
             stage.started = stage.num_tasks
             frontier_remove(state, s)
@@ -229,7 +230,7 @@ def _end_task(state: State, tables: Tables, e: int, parameters: Floats) -> None:
     stage = state.stages[s]
     job = state.jobs[stage.job]
     cluster.busy_ms += cluster.time_ms - executor.since_ms
-    _log(state, TASK_DONE, executor.since_ms, job.index, s, executor.task, e)
+    log_event(state, TASK_DONE, executor.since_ms, job.index, s, executor.task, e)
     job.granted -= 1
     stage.finished += 1
     if stage.finished == stage.num_tasks:
@@ -241,7 +242,7 @@ def _end_stage(state: State, tables: Tables, s: int, parameters: Floats) -> None
     """Its children: those of the driver are a new Spark job, others belong to the same one."""
     stage = state.stages[s]
     first = stage.job * state.max_stages
-    _open_children(state, tables, s)
+    open_children(state, tables, s)
     for edge in range(stage.first_child, stage.end_child):
         state.stages[first + tables.children[edge]].path_s = stage.path_s
     _drive(state, tables, stage.job, parameters)
@@ -256,4 +257,4 @@ def _end_job(state: State, slot: int) -> None:
     for e in range(cluster.num_executors):
         if state.executors[e].job == slot:
             unbind_job(state, e)
-    _vacate(state, slot)
+    vacate(state, slot)
