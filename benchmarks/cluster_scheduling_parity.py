@@ -18,7 +18,7 @@ import json
 import sys
 import types
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -284,10 +284,12 @@ def _explain(name: str, seed: int, ours: NDArray[np.float64], theirs: NDArray[np
 
 def workload(episodes: int) -> list[JobStream]:
     """Made-up jobs in batches and streams on small clusters; Decima's own jobs where that data set is here."""
-    streams = [
-        made_stream(seed, jobs=3 + seed % 9, executors=1 + seed % 13, mean_gap_ms=(0.0, 4000.0, 20000.0)[seed % 3])
-        for seed in range(episodes - episodes // 6)
-    ]
+    streams = []
+    for seed in range(episodes - episodes // 6):
+        gap_ms = (0.0, 4000.0, 20000.0)[seed % 3]
+        stream = made_stream(seed, jobs=3 + seed % 9, executors=1 + seed % 13, mean_gap_ms=gap_ms)
+        # long ways too: jobs end while executors are on their way to them
+        streams.append(replace(stream, moving_delay_ms=(2000.0, 0.0, 25000.0)[seed // 3 % 3]))
     try:
         from trimtab.problems.cluster_scheduling.workload.decima import profiles
 

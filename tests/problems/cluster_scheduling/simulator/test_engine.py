@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -64,16 +65,21 @@ class Dice:
         return (candidates[at] if at >= 0 else None), limit
 
 
+def made(seed: int, jobs: int, executors: int, gap_ms: float, moving_ms: float) -> JobStream:
+    return replace(made_stream(seed, jobs=jobs, executors=executors, mean_gap_ms=gap_ms), moving_delay_ms=moving_ms)
+
+
 streams = st.builds(
-    made_stream,
+    made,
     st.integers(0, 10_000),
-    jobs=st.integers(1, 8),
-    executors=st.integers(1, 12),
-    mean_gap_ms=st.sampled_from([0.0, 3000.0, 30000.0]),
+    st.integers(1, 8),
+    st.integers(1, 12),
+    st.sampled_from([0.0, 3000.0, 30000.0]),
+    st.sampled_from([0.0, 2000.0, 25000.0]),  # a job may end while executors are on their way to it
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(stream=streams, seed=st.integers(0, 2**40), idle=st.sampled_from([0.0, 0.0, 0.2]))
 def test_equals_the_specification(stream: JobStream, seed: int, idle: float) -> None:
     plain = Specification(stream, seed, Dice(seed, idle).choose)
