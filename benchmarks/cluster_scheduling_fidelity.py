@@ -28,179 +28,27 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
-import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
+from spark_recording import CORES, Plan, record
 
 from trimtab.problems.cluster_scheduling.problem import JobProfile, JobStream
 from trimtab.problems.cluster_scheduling.simulator import simulate
 from trimtab.problems.cluster_scheduling.simulator.spark import spark_fair, spark_fifo
-from trimtab.problems.cluster_scheduling.system import Query, play
 from trimtab.problems.cluster_scheduling.workload import spark_tpch
 from trimtab.problems.cluster_scheduling.workload.spark_events import log_files
 from trimtab.problems.cluster_scheduling.workload.spark_profiles import profiles_of
 from trimtab.problems.cluster_scheduling.workload.spark_runs import Run, read_application
 
-CORES = 2
 MODES = {"fifo": spark_fifo, "fair": spark_fair}
 TARGETS = {"alone": 0.05, "shared": 0.09}
 SEEDS = 40  # simulations of which a prediction is the mean
-OTHERS = 0.04  # share of the machine; a run with more of it used by other processes is not counted
-TICKS = 3  # by which the counters may be wrong
-LOAD = 1.8  # mean completion alone / mean gap between arrivals
-
-#: What Spark would do besides running the queries, kept out of the measurement.
-QUIET: Final = {
-    # 22 queries have more than the 100 generated classes that Spark keeps: each run would compile its own again
-    "spark_sql_codegen_cache_maxEntries": "5000",
-    # by default each sort and each aggregation of a task takes 64 MB to begin with: a gigabyte a second to collect
-    "spark_buffer_pageSize": "2m",
-    "spark_driver_memory": "9g",
-    # the heap is there from the start and holds a pass; nothing of it is resized or given back
-    "spark_driver_extraJavaOptions": "-XX:+UseParallelGC -XX:-UseAdaptiveSizePolicy -Xms9g -Xmn5g -XX:+AlwaysPreTouch"
-    " -XX:MetaspaceSize=1g -XX:ReservedCodeCacheSize=512m",
-    # queries in one pool are scheduled first in, first out: both of Spark's schedulers in one session
-    "spark_scheduler_mode": "FAIR",
-    "spark_eventLog_includeTaskMetricsAccumulators": "false",  # a tenth of the log; we read times only
-}
-
 Floats = NDArray[np.float64]
-
-
-def record(work: Path, scale: float, names: Sequence[str], plan: Plan) -> None:
-    """All runs, in one session. Logs appear in `work` only when all is done."""
-    logs = work / "logs.partial"
-    shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir(parents=True)
-    data = spark_tpch.generate(scale, work.parent / "data")
-    settings = {**spark_tpch.event_log(logs), **QUIET}
-    with (
-        tempfile.TemporaryDirectory(dir=_memory_folder()) as local,
-        spark_tpch.session(CORES, Path(local), **settings) as session,
-    ):
-        spark_tpch.open_tables(session, scale, data)
-        recorder = _Recorder(session, scale, names)
-        recorder.record(plan)
-    (work / "disturbed.json").write_text(json.dumps(recorder.disturbed))
-    logs.rename(work / "logs")
-
-
-def _memory_folder() -> Path | None:
-    """For shuffle files: the disk has no part in the measurement."""
-    folder = Path("/dev/shm")
-    return folder if folder.is_dir() and shutil.disk_usage(folder).free > 4e9 else None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How often each thing is done."""
-
-    warm_up: int  # passes over all queries until the JVM's code has settled
-    repeats: int  # passes for the profile, and as many to predict
-    streams: int  # of each scheduler
-    plays: int  # of each stream
-    limit_s: float  # after it, no further stream or turn is begun
-    size: int = 8
-
-
-class _Recorder:
-    """Kinds of runs take turns, so that none has a warmer machine than another."""
-
-    def __init__(self, session: Any, scale: float, names: Sequence[str]) -> None:
-        self.session, self.scale, self.names = session, scale, names
-        self.rng = np.random.default_rng(22)
-        self.machine = Machine([os.getpid(), int(session._jvm.java.lang.ProcessHandle.current().pid())])
-        self.disturbed: list[str] = []  # labels of runs during which other processes worked
-
-    def record(self, plan: Plan) -> None:
-        end = time.monotonic() + plan.limit_s
-        mean_s = min(self._pass("warm-up") for _ in range(plan.warm_up))
-        streams = {f"{mode}{i}": self._draw(plan.size, mean_s / LOAD) for i in range(plan.streams) for mode in MODES}
-        self._play("warm-up", self._draw(plan.size, mean_s / LOAD), in_pools=True)
-        for turn in range(max(plan.repeats, plan.plays)):
-            for kind in ("profile", "alone") if turn < plan.repeats else ():
-                self._pass(f"{kind}.{turn}")
-            for kind, stream in streams.items() if turn < plan.plays else ():
-                self._play(f"{kind}.{turn}", stream, in_pools=kind.startswith("fair"))
-                if time.monotonic() > end:
-                    break
-            if time.monotonic() > end:
-                print(f"time is up in turn {turn + 1}", flush=True)
-                break
-
-    def _pass(self, kind: str) -> float:
-        """Every query once, alone; mean completion, s."""
-        order = self.rng.permutation(self.names)
-        took = [self._measured(kind, [(0.0, str(name))], in_pools=False)[0] for name in order]
-        self._tidy(kind, f"mean completion {np.mean(took):.3f} s")
-        return float(np.mean(took))
-
-    def _play(self, kind: str, arrivals: list[tuple[float, str]], *, in_pools: bool) -> None:
-        took = self._measured(kind, arrivals, in_pools=in_pools)
-        self._tidy(kind, f"done after {took.max():.1f} s")
-
-    def _measured(self, kind: str, arrivals: list[tuple[float, str]], *, in_pools: bool) -> Floats:
-        """Up to three times, until it is not disturbed."""
-        for attempt in ("", "-again", "-thrice"):
-            took, quiet = self._once(kind + attempt, arrivals, in_pools=in_pools)
-            if quiet or kind == "warm-up":
-                break
-        return took
-
-    def _once(self, kind: str, arrivals: list[tuple[float, str]], *, in_pools: bool) -> tuple[Floats, bool]:
-        """Completion times, s; were there no other processes?"""
-        labels = [f"{kind} {spark_tpch.job_name(self.scale, name)}" for _, name in arrivals]
-        self.machine.look()
-        queries = [Query(at, self.scale, name, label) for (at, name), label in zip(arrivals, labels, strict=True)]
-        done = play(self.session, queries, in_pools=in_pools)
-        others = self.machine.look()
-        if others > OTHERS:
-            self.disturbed += labels
-            print(f"{kind} {arrivals[0][1]}: other processes had {others:.0%} of the machine; left out", flush=True)
-        return done, others <= OTHERS
-
-    def _draw(self, size: int, gap_s: float) -> list[tuple[float, str]]:
-        arrivals = np.cumsum(self.rng.exponential(gap_s, size))
-        chosen = self.rng.choice(self.names, size)
-        return [(float(at - arrivals[0]), str(name)) for at, name in zip(arrivals, chosen, strict=True)]
-
-    def _tidy(self, kind: str, said: str) -> None:
-        """Collect garbage now rather than during a run that is measured."""
-        compiling_ms = self.session._jvm.java.lang.management.ManagementFactory.getCompilationMXBean()
-        self.session._jvm.java.lang.System.gc()
-        print(f"{kind}: {said}; compiled for {compiling_ms.getTotalCompilationTime() / 1000:.1f} s so far", flush=True)
-
-
-class Machine:
-    """How much of the CPUs others than some processes had, from Linux' counters (proc(5))."""
-
-    def __init__(self, ours: Sequence[int]) -> None:
-        self.ours = ours
-        self._before = (0, 0, 0)
-        self.look()
-
-    def look(self) -> float:
-        """Since the last look: the share of all CPU time that others worked, or the host withheld."""
-        user, nice, system, idle, wait, *more = map(int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9])
-        total = user + nice + system + idle + wait + sum(more)
-        now = (total, total - idle - wait, sum(self._own(pid) for pid in self.ours))
-        passed, busy, own = (a - b for a, b in zip(now, self._before, strict=True))
-        self._before = now
-        return max(0, busy - own - TICKS) / max(1, passed)
-
-    @staticmethod
-    def _own(pid: int) -> int:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return int(fields[11]) + int(fields[12])
 
 
 def recorded(work: Path) -> dict[str, list[Run]]:
@@ -295,13 +143,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="4 queries at scale factor 0.05")
     parser.add_argument("--scale", type=float, default=0.2)
-    parser.add_argument("--warm-up", type=int, default=8, help="passes over all queries before anything is measured")
+    parser.add_argument("--warm-up", type=int, default=7, help="passes over all queries before anything is measured")
     parser.add_argument(
-        "--repeats", type=int, default=4, help="runs of each query in the profile, and as many to predict"
+        "--repeats", type=int, default=6, help="runs of each query in the profile, and as many to predict"
     )
-    parser.add_argument("--streams", type=int, default=6, help="of each scheduler")
+    parser.add_argument("--streams", type=int, default=5, help="of each scheduler")
     parser.add_argument("--plays", type=int, default=2, help="of each stream")
-    parser.add_argument("--limit", type=float, default=330, help="s, after which no further turn is recorded")
+    parser.add_argument("--limit", type=float, default=345, help="s, after which no further turn is recorded")
     parser.add_argument("--work", type=Path, default=Path("runs/fidelity"))
     options = parser.parse_args()
     names = ("q3", "q5", "q6", "q13") if options.quick else spark_tpch.QUERIES
