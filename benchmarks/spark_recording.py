@@ -37,7 +37,7 @@ QUIET: Final = {
     " -XX:MetaspaceSize=1g -XX:ReservedCodeCacheSize=512m",
     # queries in one pool are scheduled first in, first out: both of Spark's schedulers in one session
     "spark_scheduler_mode": "FAIR",
-    "spark_eventLog_includeTaskMetricsAccumulators": "false",  # a tenth of the log; we read times only
+    "spark_eventLog_includeTaskMetricsAccumulators": "false",  # we read times only
 }
 
 Floats = NDArray[np.float64]
