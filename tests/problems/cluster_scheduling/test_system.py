@@ -12,7 +12,7 @@ import pytest
 from trimtab.core.errors import InvalidInstance, MissingExtra, MissingTool
 from trimtab.core.extras import need, need_tool
 from trimtab.problems.cluster_scheduling.problem import METRICS, JobProfile, JobStream
-from trimtab.problems.cluster_scheduling.system import Spark
+from trimtab.problems.cluster_scheduling.system import Query, Spark, play
 from trimtab.problems.cluster_scheduling.workload import spark_tpch
 
 FIFO = SimpleNamespace(name="fifo")
@@ -45,6 +45,22 @@ def test_what_cannot_be_run_is_said_before_anything_starts(tmp_path: Path):
     with pytest.raises(InvalidInstance, match=rf"'num_executors': {many} task slots"):
         backend.evaluate(replace(stream(), num_executors=many), FIFO, seed=0)
     assert not (tmp_path / "work").exists()
+
+
+@pytest.mark.parametrize(("in_pools", "pools"), [(True, ["000000", "000001"]), (False, ["000000", "000000"])])
+def test_each_query_has_a_pool_or_all_have_one(in_pools: bool, pools: list[str]):
+    said: list[tuple[str, str]] = []
+    context = SimpleNamespace(
+        setJobDescription=lambda label: None, setLocalProperty=lambda key, value: said.append((key, value))
+    )
+    own = SimpleNamespace(sparkContext=context, sql=lambda text: SimpleNamespace(collect=list))
+    done = play(
+        SimpleNamespace(newSession=lambda: own),
+        [Query(at, 0.01, "q6", "label") for at in (0.0, 0.05)],
+        in_pools=in_pools,
+    )
+    assert sorted(said) == [("spark.scheduler.pool", pool) for pool in pools]
+    assert (done >= [0.0, 0.05]).all()
 
 
 @pytest.mark.slow

@@ -86,16 +86,18 @@ def prepared(queries: Sequence[Query], cores: int, mode: str, work: Path, **sett
         yield session
 
 
-def play(session: Any, queries: Sequence[Query]) -> Floats:
+def play(session: Any, queries: Sequence[Query], *, in_pools: bool = True) -> Floats:
     """Submit each query at its time, from a thread of its own; when each was done, s after the start.
 
-    Under FAIR each has a pool, named by its place in the stream.
+    Under FAIR each has a pool, named by its place in the stream; or all have one,
+    which treats them as under FIFO.
     """
     sessions = [_own_session(session, query) for query in queries]
     with ThreadPoolExecutor(max_workers=len(queries)) as threads:
         start = time.perf_counter() + 0.1 + 0.002 * len(queries)
         try:
-            return np.array(list(threads.map(_submit, sessions, queries, range(len(queries)), [start] * len(queries))))
+            pools = [f"{place if in_pools else 0:06d}" for place in range(len(queries))]
+            return np.array(list(threads.map(_submit, sessions, queries, pools, [start] * len(queries))))
         except Exception as error:
             raise TrimtabError(f"Spark failed: {str(error)[:500]}") from error
 
@@ -106,10 +108,10 @@ def _own_session(session: Any, query: Query) -> Any:
     return own
 
 
-def _submit(session: Any, query: Query, place: int, start: float) -> float:
+def _submit(session: Any, query: Query, pool: str, start: float) -> float:
     context = session.sparkContext
     context.setJobDescription(query.label)
-    context.setLocalProperty("spark.scheduler.pool", f"{place:06d}")
+    context.setLocalProperty("spark.scheduler.pool", pool)
     time.sleep(max(0.0, start + query.arrival_s - time.perf_counter()))
     session.sql(spark_tpch.query(query.query)).collect()
     return time.perf_counter() - start

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import heapq
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trimtab.core.errors import UsageError
 from trimtab.problems.cluster_scheduling.problem import JobProfile, JobStream
 
 pytest.importorskip("numba")
@@ -36,18 +37,29 @@ def stream(profiles: list[JobProfile], arrivals: list[float], slots: int) -> Job
     return JobStream(tuple(profiles), np.arange(len(profiles)), np.array(arrivals), slots, 0.0, 0.0)
 
 
-def by_hand(jobs: JobStream, *, fair: bool) -> list[float]:
+def by_hand(jobs: JobStream, *, fair: bool, cores: float = math.inf) -> list[float]:
     """TaskSchedulerImpl with dictionaries: when each job is done."""
     free, time, done = jobs.num_executors, 0.0, {}
-    events: list[tuple[float, int, int, int]] = [(at, -1, job, -1) for job, at in enumerate(jobs.arrival_ms)]
-    heapq.heapify(events)
+    arrivals = [(at, job) for job, at in enumerate(jobs.arrival_ms)][::-1]
+    working: list[list[float]] = []  # ms left, then job and stage
     waiting: dict[tuple[int, int], int] = {}  # (job, stage) -> tasks that have not started
     unfinished: dict[tuple[int, int], int] = {}
     submitted: dict[tuple[int, int], float] = {}
     running: dict[int, int] = {}
     opened: list[tuple[int, int]] = []  # in order
-    while events:
-        time, _, job, stage = heapq.heappop(events)
+    while arrivals or working:
+        pace = min(1.0, cores / max(1, len(working)))
+        first = min(working, default=[math.inf])
+        if arrivals and arrivals[-1][0] <= time + first[0] / pace:
+            at, job = arrivals.pop()
+            past, stage = (at - time) * pace, -1
+            time = at
+        else:
+            working.remove(first)
+            past, job, stage = first[0], int(first[1]), int(first[2])
+            time += past / pace
+        for thread in working:
+            thread[0] -= past
         p = jobs.profiles[jobs.jobs[job]]
         parents = {s: [a for a, b in p.edges.tolist() if b == s] for s in range(p.num_stages)}
         if stage < 0:
@@ -72,7 +84,7 @@ def by_hand(jobs: JobStream, *, fair: bool) -> list[float]:
         for s in new:
             unfinished[job, s] = int(p.num_tasks[s])
             if p.driver[s]:
-                heapq.heappush(events, (time + p.durations[s], len(events), job, s))
+                working.append([p.durations[s], job, s])
             else:
                 waiting[job, s] = int(p.num_tasks[s])
                 opened.append((job, s))
@@ -85,7 +97,7 @@ def by_hand(jobs: JobStream, *, fair: bool) -> list[float]:
             running[at[0]] += 1
             free -= 1
             q = jobs.profiles[jobs.jobs[at[0]]]
-            heapq.heappush(events, (time + q.durations[at[1]], len(events), *at))
+            working.append([q.durations[at[1]], *at])
     return [done[job] for job in range(jobs.num_jobs)]
 
 
@@ -105,14 +117,16 @@ def workloads(draw: st.DrawFn) -> JobStream:
     return stream(profiles, arrivals, int(rng.integers(1, 5)))
 
 
-@given(workloads(), st.booleans())
-@settings(max_examples=120, deadline=None)
-def test_the_loop_is_task_scheduler_impl(jobs: JobStream, fair: bool):
-    policy = (spark_fair if fair else spark_fifo)(jobs.profiles)
+@given(workloads(), st.booleans(), st.sampled_from([math.inf, 1.0, 2.0, 3.5]))
+@settings(max_examples=200, deadline=None)
+def test_the_loop_is_task_scheduler_impl(jobs: JobStream, fair: bool, cores: float):
+    policy = (spark_fair if fair else spark_fifo)(jobs.profiles, cores=cores)
     run = simulate(jobs, policy, seed=1, trace=True)
-    np.testing.assert_allclose(run.done_ms, by_hand(jobs, fair=fair), rtol=1e-12)
+    np.testing.assert_allclose(run.done_ms, by_hand(jobs, fair=fair, cores=cores), rtol=1e-9)
     work = sum((p.num_tasks * p.durations)[~p.driver].sum() for p in jobs.profiles)
-    assert run.busy_ms == pytest.approx(work)
+    if cores == math.inf:
+        assert run.busy_ms == pytest.approx(work)
+    assert run.busy_ms >= work * (1 - 1e-9)
     assert len(run.tasks) == sum(p.num_tasks[~p.driver].sum() for p in jobs.profiles)
 
 
@@ -136,6 +150,26 @@ def test_profiles_that_know_no_driver_are_served_in_order_of_arrival():
     plain = replace(profile("plain", [(2, 10.0)], [], []), driver=None)
     jobs = stream([plain, plain], [0.0, 1.0], 1)
     assert simulate(jobs, spark_fifo(jobs.profiles), seed=0).done_ms.tolist() == [20, 40]
+
+
+def test_a_driver_and_tasks_share_the_cores():
+    """On two cores: two tasks of `long` from 0 on, a driver from 8 on: all work 2/3 as fast until the tasks end."""
+    long = profile("long", [(1, 0.0), (2, 10.0)], [(0, 1)], [0])
+    short = profile("short", [(1, 6.0), (1, 2.0)], [(0, 1)], [0])
+    jobs = stream([long, short], [0.0, 8.0], 2)
+    assert simulate(jobs, spark_fifo(jobs.profiles), seed=0).done_ms.tolist() == [10, 16]
+    shared = simulate(jobs, spark_fifo(jobs.profiles, cores=2), seed=0, trace=True)
+    assert shared.done_ms == pytest.approx([11, 17])
+    assert shared.tasks["since_ms"] == pytest.approx([0, 0, 15])
+    assert shared.busy_ms == pytest.approx(11 + 11 + 2)
+
+
+def test_work_needs_cores():
+    short = profile("short", [(1, 1.0)], [], [0])
+    with pytest.raises(UsageError, match="cores: 0"):
+        spark_fifo((short,), cores=0)
+    with pytest.raises(UsageError, match="cores: nan"):
+        spark_fair((short,), cores=math.nan)
 
 
 def test_more_jobs_at_once_than_there_were_slots_for():

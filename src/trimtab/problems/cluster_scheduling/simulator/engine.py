@@ -53,6 +53,7 @@ def begin(
     cluster = state.cluster[0]
     cluster.time_ms, cluster.horizon_ms, cluster.moving_delay_ms = 0.0, horizon_ms, moving_delay_ms
     cluster.busy_ms, cluster.moving_ms = 0.0, 0.0
+    cluster.threads, cluster.worked_ms = 0, 0.0
     cluster.key, cluster.order, cluster.events, cluster.decisions, cluster.num_logged = seed, 0, 0, 0, 0
     cluster.num_executors, cluster.num_slots = num_executors, len(state.jobs)
     cluster.num_active, cluster.num_candidates, cluster.num_selected = 0, 0, 0

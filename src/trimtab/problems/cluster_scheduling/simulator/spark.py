@@ -14,6 +14,12 @@ FAIR
 Slots of one executor share its JVM: a stage's code is loaded once, so those of its
 tasks that start before any is finished are a first wave, and all others the rest.
 
+In local mode the driver's work has the same cores as the tasks. Given their number,
+more threads than that share them evenly (processor sharing): all of them work
+`cores / threads` as fast. So the loop keeps two clocks. Task ends and driver ends are
+dated by the work that one thread could have done until then, in ms; arrivals and all
+that is reported by real time.
+
 A SQL query submits several Spark jobs one after another, so under FIFO its later
 ones queue behind queries that came meanwhile. A Spark job is submitted when the
 driver stage before it (`JobProfile.driver`) ends; the driver needs no slot for that.
@@ -21,9 +27,12 @@ driver stage before it (`JobProfile.driver`) ends; the driver needs no slot for 
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 import numpy as np
+
+from trimtab.core.errors import UsageError
 
 from ..problem import FIRST, Floats, Ints, JobProfile
 from .assignment import draw_duration, start_task
@@ -40,20 +49,25 @@ FIFO: Final = 0.0
 FAIR: Final = 1.0
 
 
-def spark_fifo(profiles: tuple[JobProfile, ...]) -> CompiledPolicy:
-    """``spark.scheduler.mode=FIFO``, for streams of these profiles."""
-    return CompiledPolicy("spark_fifo", EXTERNAL, _parameters(FIFO, profiles), run_spark)
+def spark_fifo(profiles: tuple[JobProfile, ...], *, cores: float = math.inf) -> CompiledPolicy:
+    """``spark.scheduler.mode=FIFO``, for streams of these profiles.
+
+    `cores` that tasks and drivers share, in local mode; by default each has its own.
+    """
+    return CompiledPolicy("spark_fifo", EXTERNAL, _parameters(FIFO, cores, profiles), run_spark)
 
 
-def spark_fair(profiles: tuple[JobProfile, ...]) -> CompiledPolicy:
-    """``spark.scheduler.mode=FAIR`` with a pool for each job, for streams of these profiles."""
-    return CompiledPolicy("spark_fair", EXTERNAL, _parameters(FAIR, profiles), run_spark)
+def spark_fair(profiles: tuple[JobProfile, ...], *, cores: float = math.inf) -> CompiledPolicy:
+    """``spark.scheduler.mode=FAIR`` with a pool for each job; otherwise as `spark_fifo`."""
+    return CompiledPolicy("spark_fair", EXTERNAL, _parameters(FAIR, cores, profiles), run_spark)
 
 
-def _parameters(mode: float, profiles: tuple[JobProfile, ...]) -> Floats:
-    """The mode, then 1 for each driver stage and 0 for any other, in the order of the tables."""
+def _parameters(mode: float, cores: float, profiles: tuple[JobProfile, ...]) -> Floats:
+    """The mode, the cores, then 1 for each driver stage and 0 for any other, in the order of the tables."""
+    if not cores > 0:
+        raise UsageError(f"cores: {cores}; tasks and drivers need some")
     driver = [np.zeros(p.num_stages) if p.driver is None else p.driver for p in profiles]
-    return as_parameters([mode, *np.concatenate(driver)])
+    return as_parameters([mode, cores, *np.concatenate(driver)])
 
 
 @compiled
@@ -61,7 +75,8 @@ def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind
     """In place of `engine.run`.
 
     A stage's `path_s` holds when its Spark job was submitted, that of a driver stage
-    when it will end; a job's `weight` the earliest of these ends.
+    when it will end; a job's `weight` the earliest of these ends. All three by the
+    clock of work, and so are the executors' `time_ms`.
     """
     cluster = state.cluster[0]
     cluster.num_source = 0
@@ -75,8 +90,10 @@ def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind
         e = state.winners[1]
         task_end = state.executors[e].time_ms
         driver_end = _next_driver_end(state)
+        pace = min(1.0, parameters[1] / max(1, cluster.threads))
+        work_end = cluster.time_ms + (min(task_end, driver_end) - cluster.worked_ms) / pace
         arrival = arrival_ms[cluster.next_job] if cluster.next_job < len(jobs) else np.inf
-        soonest = min(arrival, task_end, driver_end)
+        soonest = min(arrival, work_end)
         if soonest > cluster.horizon_ms:
             cluster.time_ms = cluster.horizon_ms
             return DONE
@@ -84,11 +101,14 @@ def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind
             return DONE if cluster.num_active == 0 else STALLED
         if arrival == soonest and cluster.num_free_slots == 0:
             return FULL
-        cluster.time_ms = soonest
         cluster.events += 1
         if arrival == soonest:
+            cluster.worked_ms += (arrival - cluster.time_ms) * pace
+            cluster.time_ms = arrival
             _arrive(state, tables, int(jobs[cluster.next_job]), parameters)
-        elif driver_end == soonest:
+            continue
+        cluster.worked_ms, cluster.time_ms = min(task_end, driver_end), work_end
+        if driver_end <= task_end:
             _end_driver(state, tables, parameters)
         else:
             _end_task(state, tables, e, parameters)
@@ -112,6 +132,9 @@ def _assign(state: State, tables: Tables, parameters: Floats) -> None:
             if state.stages[s].finished > 0:
                 _warm(state, e, s)
             start_task(state, tables, e, s)
+            executor.time_ms += cluster.worked_ms - cluster.time_ms
+            replay(state, e)
+            cluster.threads += 1
 
 
 @inner
@@ -165,7 +188,7 @@ def _submit(state: State, tables: Tables, slot: int, parameters: Floats) -> None
     first = slot * state.max_stages
     state.jobs[slot].weight = np.inf
     for f in range(first, first + state.jobs[slot].num_frontier):
-        state.stages[state.frontier[f]].path_s = state.cluster[0].time_ms
+        state.stages[state.frontier[f]].path_s = state.cluster[0].worked_ms
     _drive(state, tables, slot, parameters)
 
 
@@ -178,7 +201,8 @@ def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
         s = int(state.frontier[f])
         if _is_driver(state, tables, s, parameters):
             stage = state.stages[s]
-            stage.path_s = state.cluster[0].time_ms + draw_duration(state, tables, s, FIRST)
+            stage.path_s = state.cluster[0].worked_ms + draw_duration(state, tables, s, FIRST)
+            state.cluster[0].threads += 1
             job.weight = min(job.weight, stage.path_s)
             stage.started = stage.num_tasks
             frontier_remove(state, s)
@@ -190,7 +214,7 @@ def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
 def _is_driver(state: State, tables: Tables, s: int, parameters: Floats) -> bool:
     slot = state.stages[s].job
     number = tables.profiles[state.jobs[slot].profile].first_stage + s - slot * state.max_stages
-    return bool(parameters[1 + number] == 1.0)
+    return bool(parameters[2 + number] == 1.0)
 
 
 @inner
@@ -206,17 +230,18 @@ def _end_driver(state: State, tables: Tables, parameters: Floats) -> None:
     """The driver stage that ends now: Spark jobs are submitted."""
     cluster = state.cluster[0]
     at = 0
-    while state.jobs[state.active[at]].weight != cluster.time_ms:
+    while state.jobs[state.active[at]].weight != cluster.worked_ms:
         at += 1
     job, first = state.jobs[state.active[at]], state.active[at] * state.max_stages
     ended, job.weight = NONE, np.inf
     for s in range(first, first + job.num_stages):
         stage = state.stages[s]
         if stage.started > stage.finished and _is_driver(state, tables, s, parameters):
-            if ended == NONE and stage.path_s == cluster.time_ms:
+            if ended == NONE and stage.path_s == cluster.worked_ms:
                 ended = s
             else:
                 job.weight = min(job.weight, stage.path_s)
+    cluster.threads -= 1
     state.stages[ended].finished = state.stages[ended].num_tasks
     _end_stage(state, tables, ended, parameters)
 
@@ -232,6 +257,7 @@ def _end_task(state: State, tables: Tables, e: int, parameters: Floats) -> None:
     cluster.busy_ms += cluster.time_ms - executor.since_ms
     log_event(state, TASK_DONE, executor.since_ms, job.index, s, executor.task, e)
     job.granted -= 1
+    cluster.threads -= 1
     stage.finished += 1
     if stage.finished == stage.num_tasks:
         _end_stage(state, tables, s, parameters)

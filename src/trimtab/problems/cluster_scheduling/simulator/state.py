@@ -28,6 +28,8 @@ CLUSTER: Final = np.dtype(
         ("moving_delay_ms", np.float64),
         ("busy_ms", np.float64),  # of finished tasks
         ("moving_ms", np.float64),  # of finished moves
+        ("threads", np.int64),  # `spark`'s own: tasks that run and drivers that work
+        ("worked_ms", np.float64),  # `spark`'s own: what a thread has done that has worked from the start
         ("key", np.int64),  # the seed of the durations
         ("order", np.int64),  # breaks ties between events: first scheduled, first served
         ("events", np.int64),
