@@ -21,6 +21,7 @@ from .screen import emit, show, table
 
 TOOLS = {  # program: (what wants it, the Debian package)
     "java": ("extra spark", "openjdk-17-jre-headless"),
+    "llvm-mca-19": ("the baselines llvm_mca", "llvm-19"),
     "git": ("the environment block of a report", "git"),
 }
 NOT_LISTED = ("all",)  # the union of the others

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The networks as solvers (NumPy, without torch) and as learners (torch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import numpy as np
+
+from trimtab.core.task import Task
+
+from ...baselines.graphs import words as graph_words
+from ...baselines.tokens import instruction_tokens, vocabulary
+from ...baselines.trained import Blocks, Examples, Trained, integer, training
+from ...problem import BlockSet, Floats, Prediction
+from . import granite, ithemal
+
+if TYPE_CHECKING:
+    from .training import Settings
+
+Kind = Literal["ithemal", "granite"]
+KINDS: Final[tuple[Kind, ...]] = ("ithemal", "granite")
+SHIPPED: Final = Path(__file__).parents[2] / "weights"
+_FORMS: Final = {"ithemal": ithemal, "granite": granite}
+_MOST_HIDDEN: Final = 1024
+_LEAST: Final = 5  # occurrences of a word that the network knows
+
+
+class Network(Trained):
+    """The solver: one network, with a head for each CPU that it was trained for."""
+
+    @classmethod
+    def shipped(cls, kind: Kind) -> Network:
+        return cls.load(SHIPPED / f"{kind}.safetensors")
+
+    @classmethod
+    def kinds(cls) -> tuple[str, ...]:
+        return KINDS
+
+    @classmethod
+    def shapes(cls, card: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        hidden = integer(card, "hidden", _MOST_HIDDEN)
+        return _FORMS[card["solver"]].shapes(len(card["words"]), len(card["targets"]), hidden)
+
+    def predict(self, code: Sequence[bytes], blocks: Blocks, target: int) -> Floats:
+        return _FORMS[self.card["solver"]].predict(self.weights, self.words, blocks, target)
+
+
+@dataclass(frozen=True)
+class NetworkLearner:
+    """Trains a network on all CPUs of the tasks at once, for `settings.seconds` or what a budget leaves."""
+
+    kind: Kind = "ithemal"
+    settings: Settings | None = None
+
+    def fit(self, tasks: Sequence[Task[BlockSet, Prediction]]) -> Trained:
+        from .training import Settings
+
+        settings = self.settings or Settings()
+
+        def fit(seen: Examples, seconds: float) -> Trained:
+            return self._fit(seen, replace(settings, seconds=min(settings.seconds, seconds)), tasks[0].seed)
+
+        plain = {name: value for name, value in asdict(settings).items() if np.isfinite(value)}
+        return training(self.kind, tasks, fit, plain)
+
+    def _fit(self, seen: Examples, settings: Settings, seed: int) -> Trained:
+        from .training import begin, train
+
+        words = vocabulary(texts(self.kind, seen.blocks), _LEAST)
+        network = begin(self.kind, seen, words, settings, seed)
+        progress = train(network, seen.cycles, settings, seed)
+        arrays = {name: np.array(array) for name, array in network.arrays().items()}
+        card = {
+            "words": list(words),
+            "targets": list(seen.targets),
+            "hidden": settings.hidden,
+            "epochs": round(progress.epochs, 2),
+            "steps": progress.steps,
+        }
+        return Network(arrays, {"solver": self.kind, **card})
+
+
+def texts(kind: Kind, blocks: Blocks) -> Iterator[Iterable[str]]:
+    """The words of each block, as the kind of network reads them."""
+    for block in blocks:
+        if kind == "granite":
+            yield graph_words(block)
+        else:
+            yield (token for one in block for token in instruction_tokens(one))
