@@ -31,10 +31,6 @@ class BoostedCounts(Trained):
     """The solver: one forest, to which the CPU is a feature like the others, for the logarithm of the cycles."""
 
     @classmethod
-    def shipped(cls) -> BoostedCounts:
-        return cls.load(SHIPPED)
-
-    @classmethod
     def kinds(cls) -> tuple[str, ...]:
         return (NAME,)
 
@@ -49,6 +45,11 @@ class BoostedCounts(Trained):
     def predict(self, code: Sequence[bytes], blocks: Blocks, target: int) -> Floats:
         of = np.full(len(blocks), target)
         return np.asarray(np.exp(self.forest.predict(features(code, blocks, of, self.words))))
+
+
+def shipped() -> BoostedCounts:
+    """The solver with the trees that trimtab ships."""
+    return BoostedCounts.load(SHIPPED)
 
 
 def features(code: Sequence[bytes], blocks: Blocks, target: NDArray[np.int64], words: Mapping[str, int]) -> Floats:
@@ -67,9 +68,10 @@ class BoostedCountsLearner:
     least: int = 50
 
     def fit(self, tasks: Sequence[Task[BlockSet, Prediction]]) -> Trained:
-        return training(NAME, tasks, self._fit, asdict(self))
+        return training(NAME, tasks, self.model, asdict(self))
 
-    def _fit(self, seen: Examples, seconds: float) -> Trained:
+    def model(self, seen: Examples, seconds: float) -> Trained:
+        """Train on examples, for at most some seconds."""
         lightgbm = need("lightgbm", extra="throughput", purpose=f"training {NAME}")
         words = vocabulary(((one.opcode for one in block) for block in seen.blocks), self.least)
         table = features(seen.code, seen.blocks, seen.target, words)

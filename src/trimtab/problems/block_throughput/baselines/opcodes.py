@@ -30,10 +30,6 @@ class OpcodeCosts(Trained):
     """The solver: costs of opcodes added up, and never less than the shortest block that was trained on."""
 
     @classmethod
-    def shipped(cls, rule: str) -> OpcodeCosts:
-        return cls.load(SHIPPED / f"{rule}.safetensors")
-
-    @classmethod
     def kinds(cls) -> tuple[str, ...]:
         return "mean_opcode", "linear"
 
@@ -46,6 +42,11 @@ class OpcodeCosts(Trained):
         return np.maximum(opcode_counts(blocks, self.words) @ costs, self.weights["least"][target])
 
 
+def shipped(rule: str) -> OpcodeCosts:
+    """The solver ``mean_opcode`` or ``linear`` with the costs that trimtab ships."""
+    return OpcodeCosts.load(SHIPPED / f"{rule}.safetensors")
+
+
 @dataclass(frozen=True)
 class OpcodeCostsLearner:
     """Fits the costs of each CPU apart. An opcode that occurs fewer than `least` times is an unknown one."""
@@ -54,9 +55,10 @@ class OpcodeCostsLearner:
     least: int = 5
 
     def fit(self, tasks: Sequence[Task[BlockSet, Prediction]]) -> Trained:
-        return training(self.rule, tasks, self._fit, {"least": self.least})
+        return training(self.rule, tasks, self.model, {"least": self.least})
 
-    def _fit(self, seen: Examples, seconds: float) -> Trained:
+    def model(self, seen: Examples, seconds: float) -> Trained:
+        """Fit to examples; `seconds` are not needed."""
         words = vocabulary(((one.opcode for one in block) for block in seen.blocks), self.least)
         counts = opcode_counts(seen.blocks, words)
         costs, least = [], []

@@ -176,7 +176,7 @@ def training(
         "held_out": _judged(model, everything.take(held)),
         "trained_on": sorted(set(fingerprints({str(i): task.instance for i, task in enumerate(tasks)}).values())),
         **model.card,
-        "cpu_s": round(time.process_time() - started, 1),
+        "cpu_s": round(time.process_time() - started, 3),
     }
     return type(model)(model.weights, card)
 

@@ -14,7 +14,6 @@ pytest.importorskip("iced_x86")
 import torch
 
 from trimtab.core.errors import DataError
-from trimtab.problems.block_throughput.baselines.instructions import decode
 from trimtab.problems.block_throughput.baselines.ragged import Ragged
 from trimtab.problems.block_throughput.baselines.tokens import vocabulary
 from trimtab.problems.block_throughput.baselines.trained import Examples
@@ -23,21 +22,10 @@ from trimtab.problems.block_throughput.learned.networks.network import KINDS, Ki
 from trimtab.problems.block_throughput.learned.networks.recurrent import last_hidden
 from trimtab.problems.block_throughput.learned.networks.training import Settings, begin, train
 
-ADD, IMUL, LOAD, STORE, FADD = "4801d8", "480fafc3", "488b03", "488903", "c5fb58c1"
+from ...baselines.made import made
 
 
-def made(seed: int, blocks: int = 300) -> Examples:
-    """Blocks of 1 to 6 instructions on two CPUs, taking a cost for each instruction: the second takes twice as long."""
-    rng = np.random.default_rng(seed)
-    costs = {ADD: 1.0, IMUL: 3.0, LOAD: 0.5, STORE: 1.0, FADD: 4.0}
-    drawn = [list(rng.choice(list(costs), rng.integers(1, 7))) for _ in range(blocks)]
-    target = rng.integers(0, 2, blocks)
-    cycles = np.array([sum(costs[name] for name in names) for names in drawn]) * (1 + target)
-    code = tuple(bytes.fromhex("".join(names)) for names in drawn)
-    return Examples(code, decode(code), cycles, target, ("one U", "two U"))
-
-
-def trained(kind: Kind, seconds: float = 60.0, epochs: float = 12.0) -> tuple[Network, Examples]:
+def trained(kind: Kind, seconds: float = 60.0, epochs: float = 30.0) -> tuple[Network, Examples]:
     seen, settings = made(0), Settings(seconds=seconds, epochs=epochs, hidden=16, work=400, rate=1e-2, average=0.9)
     words = vocabulary(texts(kind, seen.blocks), 1)
     network = begin(kind, seen, words, settings, seed=0)
@@ -75,7 +63,7 @@ def test_training_finds_costs_that_add_up(kind: Kind) -> None:
 def test_training_ends_in_time_and_repeats() -> None:
     seen = made(0)
     words = vocabulary(texts("ithemal", seen.blocks), 1)
-    settings = Settings(epochs=1, hidden=8, work=400)
+    settings = Settings(seconds=np.inf, epochs=1, hidden=8, work=400)
     first, second = (begin("ithemal", seen, words, settings, seed=4) for _ in range(2))
     for network in (first, second):
         train(network, seen.cycles, settings, seed=4)

@@ -3,6 +3,6 @@
 
 from __future__ import annotations
 
-from .network import Network, NetworkLearner
+from .network import Network, NetworkLearner, shipped
 
-__all__ = ["Network", "NetworkLearner"]
+__all__ = ["Network", "NetworkLearner", "shipped"]

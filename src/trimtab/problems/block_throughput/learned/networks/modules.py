@@ -94,8 +94,11 @@ class FlatLstm(nn.Module):
         self.embedding = nn.Embedding(words, hidden)
         self.tokens = Lstm(hidden, hidden)
         self.head = nn.Linear(hidden, int(target.max()) + 1)
-        self._corpus, self._target = tokens, target
-        self.sizes = tokens.lengths
+        self.read(tokens, target)
+
+    def read(self, tokens: Ragged, target: Ints) -> None:
+        """Make these blocks the ones that `log_cycles` is asked of."""
+        self._corpus, self._target, self.sizes = tokens, target, tokens.lengths
 
     def log_cycles(self, rows: Ints) -> Tensor:
         words = self._corpus.take(rows)

@@ -33,10 +33,6 @@ class Network(Trained):
     """The solver: one network, with a head for each CPU that it was trained for."""
 
     @classmethod
-    def shipped(cls, kind: Kind) -> Network:
-        return cls.load(SHIPPED / f"{kind}.safetensors")
-
-    @classmethod
     def kinds(cls) -> tuple[str, ...]:
         return KINDS
 
@@ -47,6 +43,11 @@ class Network(Trained):
 
     def predict(self, code: Sequence[bytes], blocks: Blocks, target: int) -> Floats:
         return _FORMS[self.card["solver"]].predict(self.weights, self.words, blocks, target)
+
+
+def shipped(kind: Kind) -> Network:
+    """The solver with the weights that trimtab ships."""
+    return Network.load(SHIPPED / f"{kind}.safetensors")
 
 
 @dataclass(frozen=True)
@@ -62,14 +63,17 @@ class NetworkLearner:
         settings = self.settings or Settings()
 
         def fit(seen: Examples, seconds: float) -> Trained:
-            return self._fit(seen, replace(settings, seconds=min(settings.seconds, seconds)), tasks[0].seed)
+            return self.model(seen, seconds, tasks[0].seed)
 
         plain = {name: value for name, value in asdict(settings).items() if np.isfinite(value)}
         return training(self.kind, tasks, fit, plain)
 
-    def _fit(self, seen: Examples, settings: Settings, seed: int) -> Trained:
-        from .training import begin, train
+    def model(self, seen: Examples, seconds: float, seed: int) -> Trained:
+        """Train on examples, for at most some CPU seconds."""
+        from .training import Settings, begin, train
 
+        settings = self.settings or Settings()
+        settings = replace(settings, seconds=min(settings.seconds, seconds))
         words = vocabulary(texts(self.kind, seen.blocks), _LEAST)
         network = begin(self.kind, seen, words, settings, seed)
         progress = train(network, seen.cycles, settings, seed)

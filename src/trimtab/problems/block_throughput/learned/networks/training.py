@@ -74,7 +74,7 @@ def train(network: Any, cycles: NDArray[np.float64], settings: Settings, seed: i
     progress, started, told = Progress(), time.process_time(), 0.0
     for rows, epoch in _batches(network.sizes, settings, seed):
         progress.cpu_s = time.process_time() - started
-        done = max(progress.cpu_s / settings.seconds, epoch / settings.epochs)
+        done = max(progress.cpu_s / max(settings.seconds, 1e-9), epoch / settings.epochs)
         if done >= 1:
             break
         _step(network, optimiser, tuned, rows, target[torch.as_tensor(rows)], settings.rate * _schedule(done), progress)
