@@ -141,5 +141,5 @@ def test_any_bytes_get_an_answer():
             answer = admit(code, notion)  # type: ignore[arg-type]
             assert answer.code == code
             if isinstance(answer, Admitted):
-                assert b"\x0f\x05" != code[-2:]
+                assert code[-2:] != b"\x0f\x05"
                 assert all(fixup.field + 4 <= len(code) for fixup in answer.fixups)

@@ -15,6 +15,16 @@ from .harness import Harness, Pool, Settings
 from .passes import Label, Passes, Record, measure_labels
 
 __all__ = [
-    *("Admitted", "Harness", "Label", "Passes", "Pool", "Record"),
-    *("Refused", "Settings", "System", "admit", "fingerprint", "measure_labels"),
+    "Admitted",
+    "Harness",
+    "Label",
+    "Passes",
+    "Pool",
+    "Record",
+    "Refused",
+    "Settings",
+    "System",
+    "admit",
+    "fingerprint",
+    "measure_labels",
 ]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ class System:
 
     exclusive: ClassVar[bool] = True  # times the machine: nothing else may run
     sample: int = 1000
-    passes: Passes = Passes()
+    passes: Passes = field(default_factory=Passes)
 
     def evaluate(self, instance: BlockSet, decision: Prediction, *, seed: int) -> Outcome:
         """The metrics over the blocks that were measured. An instance of another CPU is infeasible here."""

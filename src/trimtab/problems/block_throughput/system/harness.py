@@ -37,7 +37,7 @@ class Settings:
 class Harness:
     """One harness process, pinned to a core. Use as a context manager; not for several threads at once."""
 
-    def __init__(self, cpu: int = -1, settings: Settings = Settings()) -> None:  # noqa: B008  frozen
+    def __init__(self, cpu: int = -1, settings: Settings = Settings()) -> None:
         self.cpu, self.settings = cpu, settings
         self._process, self.hello = _start(cpu, settings)
         if not self.hello.filtered or not self.hello.unprivileged:
@@ -80,7 +80,7 @@ class Harness:
 class Pool:
     """A harness on each of some cores. `measure` spreads a pass over them."""
 
-    def __init__(self, cpus: Sequence[int] = (), settings: Settings = Settings()) -> None:  # noqa: B008  frozen
+    def __init__(self, cpus: Sequence[int] = (), settings: Settings = Settings()) -> None:
         chosen = tuple(cpus) or tuple(sorted(os.sched_getaffinity(0)))
         self.harnesses: list[Harness] = []
         try:

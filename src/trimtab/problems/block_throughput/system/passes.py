@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final, Protocol
 
 from .admission import Admitted
@@ -72,7 +73,7 @@ class Record:
 def closest(cycles: Sequence[float]) -> tuple[float, float]:
     """Mean and relative difference of the two values that are closest to each other."""
     ordered = sorted(cycles)
-    pairs = [((high - low) / low, (low + high) / 2) for low, high in zip(ordered, ordered[1:], strict=False)]
+    pairs = [((high - low) / low, (low + high) / 2) for low, high in pairwise(ordered)]
     if not pairs:
         return math.nan, math.inf
     spread, mean = min(pairs)
@@ -91,7 +92,7 @@ def measure_labels(
     pool: Measures,
     blocks: Sequence[Admitted],
     records: Sequence[Record],
-    passes: Passes = Passes(),  # noqa: B008  frozen
+    passes: Passes = Passes(),
     proceed: Callable[[], bool] = lambda: True,
     heard: Callable[[int, Reading], None] = lambda index, reading: None,
 ) -> None:
