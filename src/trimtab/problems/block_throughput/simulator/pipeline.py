@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An out-of-order core, compiled: a block runs for some iterations, and time between iterations is its throughput."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numba import njit, uint64
+
+from ..decode import records as R
+
+# Columns of the parameters of one code.
+SLOTS, LATENCY, UOPS, PORTS, HOLD, KIND = range(6)  # SLOTS: 1/24 cycles of dispatch; HOLD: cycles that a uop holds its port
+FIELDS: Final = 6
+
+# Machine parameters.
+(LOAD_LATENCY, VECTOR_LOAD_LATENCY, FORWARD, VECTOR_FORWARD, RENAMED, PARTIAL, WINDOW, INDEXED, STACK_FORWARD, CROSS,
+ RENAME_RULE, LOAD_PORTS, VECTOR_LOAD_PORTS, STORE_PORTS, VECTOR_STORE_PORTS, MOVE_KINDS, COMMIT, STORE_DATA,
+ NOP_FUSION, SYNC, SPLIT_COMMIT, AGU_PORTS, DIVIDE) = range(23)  # fmt: skip
+MACHINE: Final = 23
+
+CALENDAR: Final = 1 << 13
+STORES: Final = 64
+POINTER: Final = 0x12345600
+# what a run tells
+CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS = range(9)
+TELLS: Final = 9
+SLOT_: Final = 4
+
+
+@njit(cache=True, inline="always")
+def _mask(value, size):
+    if size >= 8 or size <= 0:
+        return value
+    return value & ((np.int64(1) << np.int64(8 * size)) - np.int64(1))
+
+
+@njit(cache=True, inline="always")
+def _sign(value, size):
+    if size >= 8 or size <= 0:
+        return value
+    shift = np.int64(64 - 8 * size)
+    return (value << shift) >> shift
+
+
+@njit(cache=True, inline="always")
+def _length(value):
+    n = 0
+    v = uint64(value)
+    while v:
+        v >>= uint64(1)
+        n += 1
+    return n
+
+
+@njit(cache=True, inline="always")
+def _pattern(address, size):
+    p = uint64(POINTER)
+    shift = uint64(8 * (address & 7))
+    value = p if shift == uint64(0) else (p >> shift) | (p << (uint64(64) - shift))
+    return _mask(np.int64(value), size)
+
+
+@njit(cache=True, inline="always")
+def _book(busy, at, mask, hold):
+    """The first cycle from `at` on in which one of the ports is free; it is taken."""
+    c = at
+    while True:
+        free = mask & ~busy[c & (CALENDAR - 1)]
+        if free:
+            bit = free & -free
+            for k in range(hold):
+                busy[(c + k) & (CALENDAR - 1)] |= bit
+            return c
+        c += 1
+
+
+@njit(cache=True, nogil=True)
+def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
+    """One block. Its instructions' rows, displacements, immediates and sizes; fills `out` (TELLS,)."""
+    n = len(row)
+    ready = np.zeros(R.REGISTERS, np.int64)
+    value = np.full(16, np.int64(POINTER), np.int64)
+    busy = np.zeros(CALENDAR, np.int64)
+    s_addr = np.zeros(STORES, np.int64)
+    s_size = np.zeros(STORES, np.int64)
+    s_ready = np.zeros(STORES, np.int64)
+    s_value = np.zeros(STORES, np.int64)
+    s_base = np.zeros(STORES, np.int64)
+    s_when = np.zeros(STORES, np.int64)
+    stores = 0
+    window = machine[WINDOW]
+    retired = np.zeros(512, np.int64)
+    count = 0
+    front = np.int64(0)  # 1/24 cycles
+    last = np.int64(0)
+    cleared = np.int64(CALENDAR)
+    opaque = np.int64(0x10000)
+    t_skip = np.int64(0)
+    f_skip = np.int64(0)
+    forwards = partials = crossings = renames = 0
+    commit = np.int64(0)
+    block = np.int64(-1)
+    commits = 0
+    syncs = 0
+    fusible = False
+    pending = False
+    version = np.zeros(16, np.int64)
+    s_version = np.zeros(STORES, np.int64)
+    s_rsp = np.zeros(STORES, np.int64)
+    s_commit = np.zeros(STORES, np.int64)
+    for it in range(iterations):
+        if it == skip:
+            t_skip = max(max(last, commit), front // 24)
+            f_skip = front
+        position = np.int64(0)
+        for i in range(n):
+            r = rec[row[i]]
+            p = params[r[R.FORM]]
+            position += size[i]
+            flags = r[R.FLAGS]
+            if count >= window:
+                limit = retired[(count - window) & 511] * 24
+                if limit > front:
+                    front = limit
+            if flags & R.NOP and p[UOPS] == 0 and machine[NOP_FUSION] > 0:
+                if fusible:
+                    fusible = False
+                else:
+                    front += p[SLOTS]
+                    fusible = True
+            else:
+                front += p[SLOTS]
+                fusible = True
+            d = front // 24
+            while cleared < d + CALENDAR // 2:  # recycle the calendar
+                busy[cleared & (CALENDAR - 1)] = 0
+                cleared += 1
+            top = d + CALENDAR // 2 - 600
+            if r[R.STACK] != 0 and flags & (R.PUSH | R.POP):
+                pending = True
+            # addresses
+            la = np.int64(0)
+            start = d
+            moved = np.int64(0)
+            has_load = r[R.LOAD + R.WIDTH] > 0 and not flags & R.NOP
+            if has_load or r[R.ACT] == R.LEA:
+                base, index = r[R.LOAD + R.BASE], r[R.LOAD + R.INDEX]
+                la = np.int64(r[R.LOAD + R.CONSTANT]) + disp[i] * np.int64(r[R.LOAD + R.FACTOR])
+                when = d
+                if base >= 0:
+                    la += value[base]
+                    if ready[base] > when:
+                        when = ready[base]
+                if index >= 0:
+                    if index < 16:
+                        la += value[index] * r[R.LOAD + R.SCALE]
+                    if ready[index] > when:
+                        when = ready[index]
+                if flags & R.RIP:
+                    la += (np.int64(1) << 40) + position
+                if has_load:
+                    width = np.int64(r[R.LOAD + R.WIDTH])
+                    wide = r[R.VECTOR] > 0
+                    ports = machine[VECTOR_LOAD_PORTS] if wide else machine[LOAD_PORTS]
+                    if when > top:
+                        when = top
+                    issue = _book(busy, when, ports, 1)
+                    if (la & 63) + width > 64:
+                        crossings += 1
+                        issue = _book(busy, issue, ports, 1) + machine[CROSS]
+                    if width >= 64:
+                        issue = _book(busy, issue, ports, 1)
+                    latency = machine[VECTOR_LOAD_LATENCY] if wide else machine[LOAD_LATENCY]
+                    if index >= 0 or (base >= 0 and r[R.LOAD + R.SCALE] > 1):
+                        latency += machine[INDEXED]
+                    arrives = issue + latency
+                    moved = _pattern(la, width)
+                    for k in range(1, min(stores, STORES) + 1):
+                        j = (stores - k) & (STORES - 1)
+                        if s_addr[j] < la + width and la < s_addr[j] + s_size[j]:
+                            if s_addr[j] <= la and la + width <= s_addr[j] + s_size[j]:
+                                forwards += 1
+                                moved = s_value[j] if s_addr[j] == la and s_size[j] == width else opaque
+                                delay = machine[VECTOR_FORWARD] if wide else machine[FORWARD]
+                                got = max(arrives, s_ready[j] + delay)
+                                rule = machine[RENAME_RULE]
+                                if not wide and s_base[j] == base and index < 0 and width >= 4 and s_addr[j] == la and (
+                                    rule == 2 or (rule == 1 and (base == 4 or base == 5))) and s_version[j] == version[base]:
+                                    renames += 1
+                                    got = max(s_ready[j], d) + machine[RENAMED]
+                                arrives = got
+                            else:
+                                partials += 1
+                                arrives = max(issue, s_when[j]) + machine[PARTIAL]
+                                moved = opaque
+                            break
+                    if arrives > start:
+                        start = arrives
+            # registers
+            for k in range(r[R.READS]):
+                x = ready[r[R.READ0 + k]]
+                if x > start:
+                    start = x
+            if pending and not flags & (R.PUSH | R.POP):  # the stack engine's sum goes into rsp before rsp changes
+                for k in range(r[R.WRITES]):
+                    if r[R.WRITE0 + k] == 4:
+                        start += machine[SYNC]
+                        pending = False
+                        syncs += 1
+            # the operation
+            uops = p[UOPS]
+            done = start
+            if flags & (R.ZEROING | R.NOP):
+                done = d
+            elif flags & R.MOVE and not has_load and r[R.READ0] != 4 and r[R.STORE + R.WIDTH] <= 0:
+                done = start
+            elif uops > 0:
+                if start > top:
+                    start = top
+                begin = start
+                for k in range(uops):
+                    begin = max(begin, _book(busy, start, p[PORTS], p[HOLD]))
+                done = begin + p[LATENCY]
+                if flags & R.DIVIDES:
+                    dividend, divisor = _mask(value[0], r[R.BYTES]), _mask(moved if has_load else value[max(0, r[R.TARGET])], r[R.BYTES])
+                    bits = _length(dividend) - _length(divisor)
+                    if _mask(value[2], r[R.BYTES]) != 0 and _mask(value[2], r[R.BYTES]) != _mask(np.int64(-1), r[R.BYTES]):
+                        bits = _length(_mask(value[2], r[R.BYTES])) + 8 * r[R.BYTES] - _length(divisor)
+                    bits = min(max(bits, 0), 8 * r[R.BYTES])
+                    extra = bits * machine[DIVIDE] // 8
+                    done += extra
+                    for k in range(extra):
+                        busy[(begin + k) & (CALENDAR - 1)] |= p[PORTS]
+            elif p[LATENCY] > 0 and r[R.WRITES] > 0 and not has_load:
+                done = start + p[LATENCY]
+            # arithmetic on addresses
+            act = r[R.ACT]
+            target = r[R.TARGET]
+            source = r[R.SOURCE]
+            b = np.int64(0)
+            if source >= 0:
+                b = value[source] if source < 16 else opaque
+            elif source == R.IMMEDIATE:
+                b = imm[i]
+            elif source == R.MEMORY:
+                b = moved
+            result = opaque
+            width = np.int64(r[R.BYTES])
+            a = np.int64(0)
+            if target >= 0:
+                a = value[target]
+            elif target == R.MEMORY:
+                a = moved
+            if act == R.COPY:
+                result = _mask(b, r[R.SOURCE_BYTES]) if source != R.IMMEDIATE else b
+            elif act == R.SIGNED_COPY:
+                result = _sign(b, r[R.SOURCE_BYTES])
+            elif act == R.ADD:
+                result = a + b
+            elif act == R.SUBTRACT:
+                result = a - b
+            elif act == R.AND:
+                result = a & b
+            elif act == R.OR:
+                result = a | b
+            elif act == R.XOR:
+                result = a ^ b
+            elif act == R.LEA:
+                result = la
+            elif act == R.INCREMENT:
+                result = a + 1
+            elif act == R.DECREMENT:
+                result = a - 1
+            elif act == R.NEGATE:
+                result = -a
+            elif act == R.NOT:
+                result = ~a
+            elif act == R.MULTIPLY:
+                result = a * b
+            elif act == R.SHIFT_LEFT:
+                result = a << (b & (63 if width == 8 else 31))
+            elif act == R.SHIFT_RIGHT:
+                result = np.int64(uint64(_mask(a, width)) >> uint64(b & (63 if width == 8 else 31)))
+            elif act == R.SHIFT_ARITHMETIC:
+                result = _sign(a, width) >> (b & (63 if width == 8 else 31))
+            elif act == R.EXCHANGE:
+                result = b
+                if source >= 0:
+                    value[source] = a
+            elif act == R.OPAQUE:
+                opaque += 0x10000
+            # store
+            stored = done
+            if r[R.STORE + R.WIDTH] > 0 and not flags & R.NOP:
+                base, index = r[R.STORE + R.BASE], r[R.STORE + R.INDEX]
+                sa = np.int64(r[R.STORE + R.CONSTANT]) + disp[i] * np.int64(r[R.STORE + R.FACTOR])
+                when = d
+                if base >= 0:
+                    sa += value[base]
+                    if ready[base] > when:
+                        when = ready[base]
+                if index >= 0:
+                    if index < 16:
+                        sa += value[index] * r[R.STORE + R.SCALE]
+                    if ready[index] > when:
+                        when = ready[index]
+                if flags & R.RIP:
+                    sa += (np.int64(1) << 40) + position
+                width = np.int64(r[R.STORE + R.WIDTH])
+                wide = r[R.VECTOR] > 0
+                ports = machine[VECTOR_STORE_PORTS] if wide else machine[STORE_PORTS]
+                if when > top:
+                    when = top
+                issue = _book(busy, when, ports, 2 if width >= 64 else 1)
+                issue = _book(busy, issue, machine[AGU_PORTS], 1)
+                if wide:
+                    _book(busy, min(max(done, d), top), machine[STORE_DATA], 2 if width >= 32 else 1)
+                if (sa & 63) + width > 64:
+                    crossings += 1
+                    issue = _book(busy, issue, ports, 1)
+                commit = max(commit, max(issue, done))
+                if sa >> 5 != block:
+                    commit += 1
+                    commits += 1
+                if (sa + width - 1) >> 5 != sa >> 5 and width < 32:
+                    commit += machine[SPLIT_COMMIT]
+                if width > 32:
+                    commit += 1
+                block = (sa + width - 1) >> 5
+                j = stores & (STORES - 1)
+                if s_commit[j] * 24 > front:
+                    front = s_commit[j] * 24
+                s_commit[j] = commit
+                s_version[j] = version[base] if base >= 0 else 0
+                s_addr[j], s_size[j] = sa, width
+                s_ready[j] = max(done, issue) if machine[RENAME_RULE] == 0 else done
+                s_when[j] = max(done, issue)
+                s_value[j] = _mask(result, width)
+                s_base[j] = base if index < 0 else -9
+                stores += 1
+                stored = issue
+            if stored > last:
+                last = stored
+            # results
+            for k in range(r[R.WRITES]):
+                x = r[R.WRITE0 + k]
+                ready[x] = done
+                if x < 16:
+                    version[x] = count + 1
+            if r[R.STACK] != 0:
+                value[4] += r[R.STACK]
+            if r[R.WRITES] > 0 and r[R.WRITE0] < 16 and act != R.KEEP:
+                w = r[R.WRITE0]
+                if target >= 0:
+                    w = target
+                width = np.int64(r[R.BYTES])
+                if act == R.OPAQUE:
+                    for k in range(r[R.WRITES]):
+                        if r[R.WRITE0 + k] < 16:
+                            value[r[R.WRITE0 + k]] = opaque + 0x1000 * k
+                elif width < 4 and target >= 0:
+                    m = (np.int64(1) << np.int64(8 * width)) - 1
+                    value[w] = (value[w] & ~m) | (result & m)
+                else:
+                    value[w] = _mask(result, width)
+            if done > last:
+                last = done
+            retired[count & 511] = last
+            count += 1
+    end = max(max(last, commit), front // 24)
+    span = iterations - skip
+    out[CYCLES] = (end - t_skip) / span
+    out[FRONT] = (front - f_skip) / (24.0 * span)
+    out[FORWARDS] = forwards / iterations
+    out[PARTIALS] = partials / iterations
+    out[CROSSINGS] = crossings / iterations
+    out[RENAMES] = renames / iterations
+    out[LAST] = last / iterations
+    out[COMMITS] = commits / iterations
+    out[SYNCS] = syncs / iterations
+
+
+@njit(cache=True, nogil=True)
+def run_many(which, row, disp, imm, size, first, rec, params, machine, budget, out):
+    """`run` of the blocks `which`; out (len(which), TELLS)."""
+    for k in range(len(which)):
+        a, b = first[which[k]], first[which[k] + 1]
+        n = b - a
+        if n == 0:
+            out[k, :] = 0
+            continue
+        iterations = min(max(budget // n, 8), 96)
+        run(row[a:b], disp[a:b], imm[a:b], size[a:b], rec, params, machine, iterations, iterations // 2, out[k])
