@@ -43,7 +43,8 @@ def test_what_is_no_instruction_ends_a_block_and_is_left_out():
 
 
 def test_padding_is_no_block():
-    assert cut("c3 90 90 660f1f440000 c3") == [(0x1000 + 0, "", "c3")][1:]
+    assert cut("c3 90 90 660f1f440000 c3") == []
+    assert cut("c3 660f1f440000 4801c0 90 c3") == [(0x1007, "4801c090", "c3")]
     assert cut("cc cc cc 4801c0 c3") == [(0x1003, "4801c0", "c3")]
 
 
@@ -90,10 +91,12 @@ def test_real_code_is_covered_without_overlap_and_without_branches(library: Code
     covered = {at for block in found for at in range(block.address, block.address + len(block.code + block.branch))}
     inside = [set(range(block.address + 1, block.address + len(block.code))) for block in found]
     middles = set().union(*inside)
+    plain = []
     for instruction in iced.Decoder(64, library.data, ip=library.address):
         kinds = (iced.FlowControl.CONDITIONAL_BRANCH, iced.FlowControl.UNCONDITIONAL_BRANCH)
         if instruction.flow_control in kinds:
             assert instruction.near_branch_target in starts or instruction.near_branch_target not in middles
-        if instruction.ip not in covered:  # a branch of its own, or padding
-            padding = (iced.Mnemonic.NOP, iced.Mnemonic.XCHG, iced.Mnemonic.INVALID)
-            assert instruction.flow_control != iced.FlowControl.NEXT or instruction.mnemonic in padding, instruction
+        padding = (iced.Mnemonic.NOP, iced.Mnemonic.INVALID)
+        if instruction.flow_control == iced.FlowControl.NEXT and instruction.mnemonic not in padding:
+            plain.append(instruction.ip in covered)
+    assert sum(plain) > 0.97 * len(plain)  # the rest stands in blocks of more than 1,000 bytes

@@ -29,22 +29,18 @@ class Block:
 def blocks(code: Code) -> Iterator[Block]:
     """The blocks of a piece of code, in order; what can't be decoded is passed over, and ends a block."""
     sweep = _sweep(code)
-    leaders = sweep.targets
-    start = code.address
-    last = None
-    for address, following, ends in sweep.instructions:
-        if address in leaders or (last is not None and last != address):
-            yield from _cut(code, start, last if last is not None else address, 0)
+    start = end = code.address
+    for address, following, kind in sweep.instructions:
+        if address in sweep.targets or kind == _INVALID:
+            yield from _cut(code, start, end, end)
             start = address
-        if ends:
-            size = following - address if ends == _BRANCH else 0
-            yield from _cut(code, start, address, size)
+        if kind in (_BRANCH, _INVALID):
+            yield from _cut(code, start, address, following if kind == _BRANCH else address)
             start = following
-            last = None
-        else:
-            last = following
-    if last is not None:
-        yield from _cut(code, start, last, 0)
+        elif kind == _NOP and start == address:  # what aligns the next function or loop
+            start = following
+        end = following
+    yield from _cut(code, start, end, end)
 
 
 def distinct(pieces: Iterable[Code], proceed: Callable[[], bool] = lambda: True) -> list[Block]:
@@ -72,44 +68,42 @@ def _parts(code: Code) -> Iterator[Code]:
         yield Code(code.address + at, code.data[at : at + SWEEP])
 
 
-_BRANCH, _INVALID = 1, 2
+_PLAIN, _BRANCH, _INVALID, _NOP = range(4)
 
 
 @dataclass(frozen=True)
 class _Sweep:
-    instructions: list[tuple[int, int, int]]  # address, address of the next, whether and how it ends a block
+    instructions: list[tuple[int, int, int]]  # address, address of the next, kind
     targets: frozenset[int]
 
 
 def _sweep(code: Code) -> _Sweep:
     iced = need("iced_x86", extra="throughput", purpose="finding blocks in machine code")
-    flow = iced.FlowControl
-    reaches = frozenset((flow.UNCONDITIONAL_BRANCH, flow.CONDITIONAL_BRANCH))
-    plain = flow.NEXT
+    flow, nop = iced.FlowControl, iced.Mnemonic.NOP
+    reaches = frozenset((flow.UNCONDITIONAL_BRANCH, flow.CONDITIONAL_BRANCH, flow.CALL))
+    next_ = flow.NEXT
     instructions = []
     targets = set()
     for instruction in iced.Decoder(64, code.data, ip=code.address):
-        kind = instruction.flow_control
-        ends = 0
+        flows = instruction.flow_control
+        kind = _PLAIN
         if instruction.is_invalid:
-            ends = _INVALID
-        elif kind != plain:
-            ends = _BRANCH
-            if kind in reaches:
+            kind = _INVALID
+        elif flows != next_:
+            kind = _BRANCH
+            if flows in reaches:
                 targets.add(instruction.near_branch_target)
-        instructions.append((instruction.ip, instruction.next_ip, ends))
+        elif instruction.mnemonic == nop:
+            kind = _NOP
+        instructions.append((instruction.ip, instruction.next_ip, kind))
     return _Sweep(instructions, frozenset(targets))
 
 
-def _cut(code: Code, start: int, end: int, branch: int) -> Iterator[Block]:
-    """The block from `start` to `end`, unless it has no instruction or only padding."""
+def _cut(code: Code, start: int, end: int, after: int) -> Iterator[Block]:
+    """The block from `start` to `end`, and its branch up to `after`; none that is empty, only zeros, or too long."""
     data = code.data[start - code.address : end - code.address]
-    if 0 < len(data) <= MAX_BYTES and not _is_padding(data):
-        yield Block(data, code.data[end - code.address : end - code.address + branch], start)
-
-
-def _is_padding(data: bytes) -> bool:
-    return data[0] in b"\x90\xcc\x66\x0f\x00" and not data.strip(b"\x90\xcc\x66\x0f\x1f\x2e\x00\x40\x44\x80\x84")
+    if 0 < len(data) <= MAX_BYTES and any(data):
+        yield Block(data, code.data[end - code.address : after - code.address], start)
 
 
 @cache
