@@ -27,12 +27,12 @@ class System:
 
     def evaluate(self, instance: BlockSet, decision: Prediction, *, seed: int) -> Outcome:
         """The metrics over the blocks that were measured. An instance of another CPU is infeasible here."""
-        from ..scoring import score
-
         here = fingerprint()
         if instance.cpu != here:
             note = f"these are blocks for {instance.cpu}; this is {here or 'an unknown CPU'}"
             return Outcome({}, feasible=False, note=note)
+        from ..scoring import score
+
         return score(instance, decision, self.measure(instance, seed))
 
     def measure(self, instance: BlockSet, seed: int) -> Floats:

@@ -14,6 +14,7 @@ from .wire import NOISY, OK, REASONS, Reading
 
 CHUNK: Final = 8192  # blocks between two passes over the same block: seconds
 AGREE: Final = 0.01  # a label whose closest passes differ by less needs no more of them
+OUT_OF_TIME: Final = "the time ran out"
 KEEP: Final = 0.05  # one whose closest passes differ by more is none
 
 
@@ -64,7 +65,7 @@ class Record:
         mean, spread = closest(self.cycles)
         reason = self.reason
         if not reason and len(self.cycles) < 2:
-            reason = REASONS[NOISY] if self.noisy else "not measured often enough in the time"
+            reason = REASONS[NOISY] if self.noisy else OUT_OF_TIME
         elif not reason and spread > KEEP:
             reason = f"its passes differ by more than {KEEP:.0%}"
         return Label(math.nan if reason else mean, spread, len(self.cycles), self.pages, reason)

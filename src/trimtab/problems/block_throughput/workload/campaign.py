@@ -15,12 +15,14 @@ from typing import Any, Final
 import numpy as np
 
 from trimtab.core.errors import TrimtabError, UsageError
+from trimtab.data.store import sha256
 
 from ..problem import Floats, Notion
 from ..system import Admitted, Label, Passes, Pool, Record, Settings, admit, measure_labels
 from ..system.cpu import clock_card, describe, fingerprint
 from ..system.journal import Journal, key_of
 from ..system.known import ANY, answers, is_right, known_answers
+from ..system.passes import OUT_OF_TIME
 from ..system.wire import Hello, Reading
 from .elf import read_elf
 from .extract import Block, distinct
@@ -174,7 +176,7 @@ def _labelled(campaign: Campaign, supply: Supply, labels: Sequence[Label], card:
 
 def _card(campaign: Campaign, supply: Supply, labels: Sequence[Label], hello: Hello) -> dict[str, Any]:
     """What the labels are, and how they were made."""
-    tried = [label for label in labels if label.passes or label.reason]
+    tried = [label for label in labels if label.reason != OUT_OF_TIME]
     spreads = np.array([label.spread for label in labels if not label.reason])
     return {
         "title": "Measured throughput of basic blocks",
@@ -184,10 +186,10 @@ def _card(campaign: Campaign, supply: Supply, labels: Sequence[Label], hello: He
         "cpu": describe(),
         **clock_card(hello.ticks, hello.clock),
         "protocol": {**_PROTOCOL, "passes": campaign.passes, "settings": repr(Settings())},
-        "binaries": [path.name for path in (*campaign.binaries, *campaign.lists)],
+        "sources": {path.name: sha256(path) for path in (*campaign.binaries, *campaign.lists)},
         "blocks": len(supply.blocks) + sum(supply.refused.values()),
         "refused": dict(supply.refused.most_common()),
-        "measured": len(tried),
+        "measured": len(tried),  # the others had to wait for another time
         "accepted": len(spreads),
         "failed": dict(Counter(label.reason for label in tried if label.reason).most_common()),
         "spread": {"median": _percentile(spreads, 50), "p95": _percentile(spreads, 95)},  # of the closest passes
@@ -216,4 +218,4 @@ def _percentile(values: Floats, q: float) -> float | None:
 
 
 def _counts(reasons: Counter[str]) -> str:
-    return ", ".join(f"{count} x {reason or 'not measured in time'}" for reason, count in reasons.most_common(4))
+    return ", ".join(f"{count} x {reason}" for reason, count in reasons.most_common(4))

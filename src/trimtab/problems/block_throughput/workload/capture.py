@@ -62,11 +62,11 @@ def command(output: Path, labels: Path | None, notes: tuple[str, ...], as_json: 
 
 def _train(campaign: Campaign, captured: Labelled, output: Path, left: float, quiet: bool) -> bool:
     """A model of this CPU from its labels, in what is left of the time."""
-    from ..learned import fit_model
-
     if len(captured.blocks) < _TRAIN_LEAST:
         click.echo(f"{len(captured.blocks)} labels are too few to train on (at least {_TRAIN_LEAST})", err=True)
         return False
+    from ..learned import fit_model
+
     if not quiet:
         click.echo(f"training on {len(captured.blocks)} labels", err=True)
     seconds = max(20.0, 0.95 * left)
@@ -84,6 +84,9 @@ def _say(captured: Labelled, labels: Path, model: Path | None, seconds: float, a
         return
     for reason, count in {**card["refused"], **card["failed"]}.items():
         click.echo(f"left out: {count} blocks: {reason}", err=True)
+    waiting = card["blocks"] - card["measured"] - sum(card["refused"].values())
+    if waiting:
+        click.echo(f"left for another time: {waiting} blocks (give it more --minutes)", err=True)
     spread = f"closest passes differ by {card['spread']['median']:.2%} (median)"
     click.echo(f"{len(captured.blocks)} labels for {captured.cpu}, {spread}: {labels}")
     if model:
