@@ -36,7 +36,6 @@ from trimtab.problems.block_throughput.baselines.forest import Forest
 from trimtab.problems.block_throughput.baselines.instructions import decode
 from trimtab.problems.block_throughput.baselines.tokens import tokenise, vocabulary
 from trimtab.problems.block_throughput.baselines.trained import Examples
-from trimtab.problems.block_throughput.learned import fit_model
 from trimtab.problems.block_throughput.learned.networks import NetworkLearner
 from trimtab.problems.block_throughput.learned.networks.network import Kind, texts
 from trimtab.problems.block_throughput.learned.networks.training import Settings, begin, train
@@ -55,6 +54,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=120.0, help="CPU seconds of training for each")
     parser.add_argument("--suite", default="zen4", help="'' for the blocks that the package ships")
     parser.add_argument("--cpu", default="AuthenticAMD-25-17")
+    parser.add_argument("--only", nargs="*", default=list(REPRESENTATIONS), metavar="NAME", help="some of them")
     options = parser.parse_args()
     seconds = 8.0 if options.quick else options.seconds
     seen, unseen = (gather(options.suite, split, options.cpu) for split in ("train", "test"))
@@ -65,8 +65,8 @@ def main() -> int:
         f"{seconds:.0f} CPU s of training for each\n"
     )
     print(f"representation          train s   blocks/s   {HEADING}")
-    for name, fit in REPRESENTATIONS.items():
-        row(name, fit, seen, unseen, seconds)
+    for name in options.only:
+        row(name, REPRESENTATIONS[name], seen, unseen, seconds)
     return 0
 
 
@@ -162,6 +162,8 @@ def network(kind: Kind) -> Fit:
 
 
 def skeleton(seen: Examples, seconds: float) -> Callable[[Examples], Floats]:
+    from trimtab.problems.block_throughput.learned import fit_model
+
     cpu = seen.targets[0].split()[0]
     model = fit_model(seen.code, seen.cycles, cpu=cpu, seconds=seconds)
     return lambda unseen: model.predict(unseen.code).cycles

@@ -59,16 +59,17 @@ def kinds(instance: BlockSet) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     A block that pushes or pops is *stack*; else one that both loads and stores is
     *load_store*; else one with a vector register is *vector*; else it is *scalar*.
     """
-    from .decode import decode
-    from .decode import records as R
+    from .decode import decode, records
 
     decoded = decode(instance.blocks)
     rows = decoded.records[decoded.row]
     start = decoded.first
-    stack = _any((rows[:, R.FLAGS] & (R.PUSH | R.POP)) != 0, start)
-    both = _any(rows[:, R.LOAD + R.WIDTH] > 0, start) & _any(rows[:, R.STORE + R.WIDTH] > 0, start)
-    vector = _any(rows[:, R.VECTOR] > 0, start)
-    content = np.select([stack, both, vector], [CONTENTS.index(name) for name in _ORDER], CONTENTS.index("scalar"))
+    stack = _any((rows[:, records.FLAGS] & (records.PUSH | records.POP)) != 0, start)
+    loads, stores = (_any(rows[:, side + records.WIDTH] > 0, start) for side in (records.LOAD, records.STORE))
+    vector = _any(rows[:, records.VECTOR] > 0, start)
+    content = np.select(
+        [stack, loads & stores, vector], [CONTENTS.index(name) for name in _ORDER], CONTENTS.index("scalar")
+    )
     sizes = np.diff(start)
     return content.astype(np.int64), np.where(sizes <= _SHORT, 0, np.where(sizes <= _MEDIUM, 1, 2)).astype(np.int64)
 

@@ -9,14 +9,14 @@ import numpy as np
 from numba import njit, uint64
 from numpy.typing import NDArray
 
-from ..decode import records as R
+from ..decode.records import BASE, FORM, INDEX, LOAD, MAX_READS, MAX_WRITES, READ0, REGISTERS, STORE, WRITE0
 
 #: Columns of a record that hold registers.
 _COLUMNS: Final = np.array(
     [
-        *(R.LOAD + R.BASE, R.LOAD + R.INDEX, R.STORE + R.BASE, R.STORE + R.INDEX),
-        *range(R.READ0, R.READ0 + R.MAX_READS),
-        *range(R.WRITE0, R.WRITE0 + R.MAX_WRITES),
+        *(LOAD + BASE, LOAD + INDEX, STORE + BASE, STORE + INDEX),
+        *range(READ0, READ0 + MAX_READS),
+        *range(WRITE0, WRITE0 + MAX_WRITES),
     ],
     np.int64,
 )
@@ -31,14 +31,14 @@ def hashes(records: NDArray[np.int32], row: NDArray[np.int32], first: NDArray[np
 @njit(cache=True)  # type: ignore[untyped-decorator]
 def _hashes(records: Any, row: Any, first: Any, columns: Any) -> Any:
     found = np.zeros(len(first) - 1, np.uint64)
-    number = np.empty(R.REGISTERS, np.int64)
+    number = np.empty(REGISTERS, np.int64)
     for block in range(len(first) - 1):
         number[:] = 0
         named = 0
         value = uint64(0xCBF29CE484222325)
         for at in range(first[block], first[block + 1]):
             record = records[row[at]]
-            value = _mix(value, uint64(record[R.FORM]))
+            value = _mix(value, uint64(record[FORM]))
             for column in columns:
                 register = record[column]
                 if register < 0:

@@ -32,7 +32,7 @@ HELD_OUT: Final[dict[Split, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Of each block its split (index into `SPLITS`; -1: taken out as a near-duplicate), and the application it is of."""
+    """Of each block its split (index into `SPLITS`; -1: taken out as a near-duplicate), and its application."""
 
     split: NDArray[np.int64]  # (blocks,)
     application: tuple[str, ...]  # (blocks,) the first of those that are of its split

@@ -47,7 +47,7 @@ SUITES: Final[dict[str, Callable[[Split], Mapping[str, BlockSet]]]] = {"zen4": z
 
 
 def truth(instance: BlockSet) -> Floats:
-    """What each block was measured to take, core cycles per iteration; NaN where it is in no set of labels.  (blocks,)"""
+    """What each block was measured to take, core cycles per iteration; NaN where nobody measured it.  (blocks,)"""
     known = _known(instance.cpu, instance.notion)
     found = np.array([known.get(block, np.nan) for block in instance.blocks])
     if np.isnan(found).any() and instance.cpu == "AuthenticAMD-25-17" and instance.notion == "U":
