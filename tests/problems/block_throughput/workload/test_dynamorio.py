@@ -4,7 +4,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from trimtab.problems.block_throughput.baselines import llvm
 from trimtab.problems.block_throughput.workload.dynamorio import to_llvm
@@ -37,7 +39,12 @@ def test_a_line(theirs: str, ours: str) -> None:
 
 
 @pytest.mark.skipif(shutil.which("llvm-mca-19") is None, reason="llvm-mca-19 is not here (Debian: llvm-19)")
-def test_llvm_reads_every_block_of_the_sample(public_data: Path) -> None:
-    listings = [to_llvm(text) for text in haswell_sample().listing]
-    found = llvm.analyse_text(listings, "haswell", steady=False, iterations=1, syntax="intel")
+def test_llvm_reads_every_block_of_the_sample_and_errs_as_it_is_known_to(public_data: Path) -> None:
+    """Known of LLVM 19.1.7, 100 iterations: MAPE 35.5 %, tau .774; of Block RThroughput 19.7 %, .787."""
+    sample = haswell_sample()
+    listings = [to_llvm(text) for text in sample.listing]
+    found = llvm.analyse_text(listings, "haswell", steady=False, syntax="intel")
     assert len(listings) == 1000 and not found.refused
+    for predicted, mape, tau in ((found.total, 35.5, 0.774), (found.rthroughput, 19.7, 0.787)):
+        assert 100 * np.abs(predicted / sample.cycles - 1).mean() == pytest.approx(mape, abs=1)
+        assert kendalltau(predicted, sample.cycles).statistic == pytest.approx(tau, abs=0.01)

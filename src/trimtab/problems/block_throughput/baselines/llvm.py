@@ -76,7 +76,8 @@ def analyse_text(
             elif not isinstance(first, Refused) and not isinstance(second, Refused):
                 slope = (second[0] - first[0]) / iterations if steady else np.nan
                 figures[:, at] = first[0] / iterations, slope, first[1]
-    return Analysis(*figures, refused=refused)
+    total, steady_state, rthroughput = figures
+    return Analysis(total, steady_state, rthroughput, refused)
 
 
 def disassemble(blocks: Sequence[bytes], mcpu: str) -> list[str | Refused]:

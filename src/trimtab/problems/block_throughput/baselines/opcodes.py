@@ -39,7 +39,7 @@ class OpcodeCosts(Trained):
 
     def predict(self, code: Sequence[bytes], blocks: Blocks, target: int) -> Floats:
         costs = self.weights["costs"][target].astype(np.float64)
-        return np.maximum(opcode_counts(blocks, self.words) @ costs, self.weights["least"][target])
+        return np.asarray(np.maximum(opcode_counts(blocks, self.words) @ costs, self.weights["least"][target]))
 
 
 def shipped(rule: str) -> OpcodeCosts:

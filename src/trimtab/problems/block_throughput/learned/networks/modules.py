@@ -39,8 +39,10 @@ class Lstm(nn.Module):
     def __init__(self, inputs: int, hidden: int) -> None:
         super().__init__()
         self.cell = nn.LSTM(inputs, hidden, batch_first=True)
-        nn.init.zeros_(self.cell.bias_hh_l0)
-        self.cell.bias_hh_l0.requires_grad_(False)  # the other bias does the same
+        for name, parameter in self.cell.named_parameters():
+            if name == "bias_hh_l0":  # the other bias does the same
+                nn.init.zeros_(parameter)
+                parameter.requires_grad_(False)
 
     def forward(self, padded: Tensor, lengths: Ints) -> Tensor:
         packed = nn.utils.rnn.pack_padded_sequence(
@@ -49,12 +51,9 @@ class Lstm(nn.Module):
         return self.cell(packed)[1][0][0]  # type: ignore[no-any-return]
 
     def arrays(self, name: str) -> dict[str, NDArray[np.float32]]:
-        cell = self.cell
-        return {
-            f"{name}.weight_ih": cell.weight_ih_l0.detach().numpy(),
-            f"{name}.weight_hh": cell.weight_hh_l0.detach().numpy(),
-            f"{name}.bias": cell.bias_ih_l0.detach().numpy(),
-        }
+        theirs = {"weight_ih_l0": "weight_ih", "weight_hh_l0": "weight_hh", "bias_ih_l0": "bias"}
+        found = {f"{name}.{theirs[at]}": p for at, p in self.cell.named_parameters() if at in theirs}
+        return {at: parameter.detach().numpy() for at, parameter in found.items()}
 
 
 class Ithemal(nn.Module):
@@ -132,10 +131,15 @@ class Granite(nn.Module):
         return segment_sum(each, block, len(rows)).clamp_min(1e-4).log()
 
     def arrays(self) -> dict[str, NDArray[np.float32]]:
-        found = {"embedding": self.embedding.weight, "kind": self.kind.weight, "message.weight": self.message.weight}
+        found: dict[str, Tensor] = {
+            "embedding": self.embedding.weight,
+            "kind": self.kind.weight,
+            "message.weight": self.message.weight,
+        }
         for name, part in (("update", self.update), ("head", self.head)):
-            for number, layer in enumerate((part[0], part[2])):
-                found |= {f"{name}.{number}.weight": layer.weight, f"{name}.{number}.bias": layer.bias}
+            for at, parameter in part.named_parameters():
+                layer, _, kind = at.partition(".")
+                found[f"{name}.{int(layer) // 2}.{kind}"] = parameter
         return {name: tensor.detach().numpy() for name, tensor in found.items()}
 
 

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Kind = Literal["ithemal", "granite"]
 KINDS: Final[tuple[Kind, ...]] = ("ithemal", "granite")
 SHIPPED: Final = Path(__file__).parents[2] / "weights"
-_FORMS: Final = {"ithemal": ithemal, "granite": granite}
 _MOST_HIDDEN: Final = 1024
 _LEAST: Final = 5  # occurrences of a word that the network knows
 
@@ -39,10 +38,12 @@ class Network(Trained):
     @classmethod
     def shapes(cls, card: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
         hidden = integer(card, "hidden", _MOST_HIDDEN)
-        return _FORMS[card["solver"]].shapes(len(card["words"]), len(card["targets"]), hidden)
+        shapes = granite.shapes if card["solver"] == "granite" else ithemal.shapes
+        return shapes(len(card["words"]), len(card["targets"]), hidden)
 
     def predict(self, code: Sequence[bytes], blocks: Blocks, target: int) -> Floats:
-        return _FORMS[self.card["solver"]].predict(self.weights, self.words, blocks, target)
+        predict = granite.predict if self.card["solver"] == "granite" else ithemal.predict
+        return predict(self.weights, self.words, blocks, target)
 
 
 def shipped(kind: Kind) -> Network:
