@@ -52,7 +52,8 @@ PROBLEM: Final = Problem(
         "osaca": lazy(f"{__name__}.baselines.osaca:Osaca", extra="osaca"),
         "mean_opcode": _costs("mean_opcode"),
         "linear": _costs("linear"),
-        "boosted_counts": lazy(f"{__name__}.baselines.boosted:shipped", extra="throughput"),
+        "boosted_counts": lazy(f"{__name__}.baselines.boosted:shipped", extra="throughput", name="boosted_counts"),
+        "boosted_mca": lazy(f"{__name__}.baselines.boosted:shipped", extra="throughput", name="boosted_mca"),
         "ithemal": _network("ithemal"),
         "granite": _network("granite"),
     },
@@ -60,6 +61,9 @@ PROBLEM: Final = Problem(
         "mean_opcode": lazy(f"{__name__}.baselines.opcodes:OpcodeCostsLearner", extra="throughput", rule="mean_opcode"),
         "linear": lazy(f"{__name__}.baselines.opcodes:OpcodeCostsLearner", extra="throughput", rule="linear"),
         "boosted_counts": lazy(f"{__name__}.baselines.boosted:BoostedCountsLearner", extra="throughput"),
+        "boosted_mca": lazy(
+            f"{__name__}.baselines.boosted:BoostedCountsLearner", extra="throughput", name="boosted_mca"
+        ),
         "ithemal": lazy(f"{__name__}.learned.networks:NetworkLearner", extra="learn", kind="ithemal"),
         "granite": lazy(f"{__name__}.learned.networks:NetworkLearner", extra="learn", kind="granite"),
     },

@@ -15,7 +15,7 @@ from trimtab.problems.block_throughput.problem import BlockSet, Prediction
 
 #: add rax, rbx; imul rax, rbx; mov rax, [rbx]; mov [rbx], al; vaddsd xmm0, xmm0, xmm1
 COSTS: Final = {"4801d8": 1.0, "480fafc3": 3.0, "488b03": 0.5, "8803": 1.0, "c5fb58c1": 4.0}
-TARGETS: Final = ("Maker-1-1 U", "Maker-1-2 U")
+TARGETS: Final = ("AuthenticAMD-25-17 U", "AuthenticAMD-26-2 U")
 
 
 def made(seed: int, blocks: int = 300) -> Examples:

@@ -29,6 +29,7 @@ LEARNERS = {
     "mean_opcode": (OpcodeCosts, OpcodeCostsLearner("mean_opcode")),
     "linear": (OpcodeCosts, OpcodeCostsLearner("linear")),
     "boosted_counts": (BoostedCounts, BoostedCountsLearner(trees=20)),
+    "boosted_mca": (BoostedCounts, BoostedCountsLearner("boosted_mca", trees=20)),
     "ithemal": (Network, NetworkLearner("ithemal", Settings(epochs=2, hidden=8, work=400))),
     "granite": (Network, NetworkLearner("granite", Settings(epochs=2, hidden=8, work=400))),
 }
@@ -63,7 +64,7 @@ def test_it_answers_for_its_cpus_only(name: str, fitted: Callable[[str], Trained
     other = model.solve(task_of(swapped)).cycles
     assert not np.allclose(first, other)
     assert np.isfinite(second).all()
-    for unknown in (BlockSet(swapped.blocks, cpu="Maker-9-9"), BlockSet(swapped.blocks, cpu="Maker-1-1", notion="L")):
+    for unknown in (BlockSet(swapped.blocks, cpu="Maker-9-9"), BlockSet(swapped.blocks, cpu=swapped.cpu, notion="L")):
         with pytest.raises(Unavailable, match=f"not for {unknown.cpu} {unknown.notion}"):
             model.solve(task_of(unknown))
 

@@ -11,6 +11,7 @@ osaca                  osaca.Osaca                             OSACA's port mode
 mean_opcode            opcodes.OpcodeCosts ("mean_opcode")     labels: a mean for each opcode
 linear                 opcodes.OpcodeCosts ("linear")          labels: regression on opcode counts
 boosted_counts         boosted.BoostedCounts                   labels: trees on opcode counts and sizes
+boosted_mca            boosted.BoostedCounts                   the same, and what llvm-mca says of the block
 ithemal                learned.networks.Network ("ithemal")    labels: LSTM over tokens, LSTM over these
 granite                learned.networks.Network ("granite")    labels: graph network on dependencies
 =====================  ======================================  ===========================================
