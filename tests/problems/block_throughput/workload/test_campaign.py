@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from trimtab.core.errors import TrimtabError, UsageError
+from trimtab.core.extras import need
 from trimtab.problems.block_throughput.system import Admitted, fingerprint
 from trimtab.problems.block_throughput.system.wire import BAD_ADDRESS, OK, Hello, Reading
 from trimtab.problems.block_throughput.workload import campaign as module
@@ -73,13 +74,21 @@ def test_only_refused_blocks_are_an_error(tmp_path: Path):
         gather(Campaign(lists=(listed(tmp_path, SYSTEM),)), lambda: True)
 
 
-def test_so_many_of_each_source_by_the_seed(tmp_path: Path):
-    codes = [f"4883c0{n:02x}" for n in range(50)]
-    one, two = listed(tmp_path, *codes[:40], name="one"), listed(tmp_path, *codes[40:], name="two")
-    supplies = [gather(Campaign(lists=(one, two), most=8, seed=seed), lambda: True) for seed in (0, 0, 1)]
-    assert [supply.application.count("one") for supply in supplies] == [8, 8, 8]
-    assert [supply.application.count("two") for supply in supplies] == [8, 8, 8]
-    assert supplies[0].blocks == supplies[1].blocks != supplies[2].blocks
+def test_so_many_of_each_binary_by_the_seed(tmp_path: Path):
+    binary = Path(need("numpy._core._multiarray_umath", extra="fast").__file__ or "")
+    listing = listed(tmp_path, *(f"4883c0{n:02x}" for n in range(50)))
+    time_left = iter([True, True])  # for two pieces of code
+    supply = gather(Campaign(binaries=(binary,), lists=(listing,), most=8), lambda: next(time_left, False))
+    assert supply.application.count("mine.hex") == 50
+    assert supply.application.count(binary.name) + sum(supply.refused.values()) == 8
+    assert not supply.complete
+
+
+def test_the_order_is_the_seeds(tmp_path: Path):
+    listing = listed(tmp_path, *(f"4883c0{n:02x}" for n in range(50)))
+    one, same, other = (gather(Campaign(lists=(listing,), seed=seed), lambda: True).blocks for seed in (0, 0, 1))
+    assert one == same != other
+    assert sorted(block.code for block in one) == sorted(block.code for block in other)
 
 
 def test_labels_and_their_card(tmp_path: Path, made_up: type[MadeUp]):

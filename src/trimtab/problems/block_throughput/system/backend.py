@@ -11,6 +11,7 @@ import numpy as np
 from trimtab.core.outcome import Outcome
 
 from ..problem import BlockSet, Floats, Prediction
+from ..scoring import score
 from .admission import Admitted, admit
 from .cpu import fingerprint
 from .harness import Pool
@@ -31,8 +32,6 @@ class System:
         if instance.cpu != here:
             note = f"these are blocks for {instance.cpu}; this is {here or 'an unknown CPU'}"
             return Outcome({}, feasible=False, note=note)
-        from ..scoring import score
-
         return score(instance, decision, self.measure(instance, seed))
 
     def measure(self, instance: BlockSet, seed: int) -> Floats:

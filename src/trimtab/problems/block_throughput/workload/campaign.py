@@ -43,7 +43,7 @@ class Campaign:
     notion: Notion = "U"
     passes: int = 3
     cores: int = 0  # 0: all that this process may use
-    most: int = 0  # blocks of each binary or list; 0: as many as the time allows
+    most: int = 0  # blocks of each binary; 0: as many as the time allows
     seed: int = 0
     train: bool = True
 
@@ -106,11 +106,12 @@ def gather(campaign: Campaign, proceed: Callable[[], bool]) -> Supply:
     for path in (*campaign.binaries, *campaign.lists):
         if path in campaign.binaries:
             blocks = distinct(read_elf(path).code(), proceed)
+            blocks = [blocks[at] for at in rng.permutation(len(blocks))[: campaign.most or len(blocks)]]
             complete = complete and proceed()
         else:
             blocks = [Block(code, b"", 0) for code in dict.fromkeys(read_hex(path))]
-        for at in rng.permutation(len(blocks))[: campaign.most or len(blocks)]:
-            found.setdefault(blocks[at].code, (blocks[at], path.name))
+        for block in blocks:
+            found.setdefault(block.code, (block, path.name))
     supply = Supply(complete=complete)
     everything = list(found.values())
     for at in rng.permutation(len(everything)):

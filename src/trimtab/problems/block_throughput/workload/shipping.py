@@ -6,7 +6,7 @@ application; zen5 has the same blocks, measured again, and blocks of Debian's
 binaries. Three commands, the second on the machine to be measured:
 
     TRIMTAB_DATA=... python -m trimtab.problems.block_throughput.workload.shipping zen4 zen4.npz bhive.hex
-    trimtab capture block_throughput --no-train --most 1600 --blocks bhive.hex --binaries ... --labels new.npz
+    trimtab capture block_throughput --no-train --blocks bhive.hex --most 1600 --binaries ... --labels new.npz
     python -m trimtab.problems.block_throughput.workload.shipping zen5 zen5.npz zen4.npz new.npz
 """
 
@@ -91,11 +91,14 @@ def make_zen5(zen4: Labelled, measured: Sequence[Labelled]) -> Labelled:
         ):
             application, often = known.get(block, (application, often))
             rows.setdefault(block, (float(cycles), application.partition(".so")[0], float(often)))
-    card = {**measured[0].card, "title": "Measured throughput of basic blocks: BHive's and Debian's on Zen 5"}
-    card["licence"] = (
-        "BHive's blocks: MIT (c) 2019 MIT CSAIL, Google; single blocks of Debian's binaries and labels: Apache-2.0"
-    )
-    card["assembled"] = f"python -m {_NAME} zen5"
+    card = {
+        "title": "Measured throughput of basic blocks: BHive's and Debian's, on Zen 5",
+        "unit": measured[0].card["unit"],
+        "licence": "BHive's blocks: MIT (c) 2019 MIT CSAIL, Google; blocks of Debian's binaries: their packages' "
+        "licences, for what single blocks can be protected; labels: Apache-2.0",
+        "command": f"python -m {_NAME} zen5",
+        "captures": [part.card for part in measured],
+    }
     return replace(
         measured[0],
         blocks=tuple(rows),
