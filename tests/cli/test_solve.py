@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,24 @@ def test_a_policy_may_not_evaluate_here_either(trimtab: Call, monkeypatch: pytes
     answer = trimtab("solve", "toy", "a.txt", "--solver", "half")
     assert answer.code == 1
     assert "budget is spent" in answer.err
+
+
+def test_what_the_backend_cannot_judge_is_decided_all_the_same(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy.Distance, "evaluate", lambda *_, **__: Outcome({}, feasible=False, note="nobody knows"))
+    answer = trimtab("solve", "toy", "a.txt", "--solver", "half,high")
+    assert answer.code == 0
+    assert "infeasible. nobody knows" in answer.out and "the guess is 0.5" in answer.out
+    assert "error" not in answer.out  # a metric that nobody has is no column
+
+
+def test_a_function_is_read_where_the_problem_reads_programs(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = trimtab("solve", "toy", "a.txt", "--function", "main")
+    assert refused.code == 2 and "reads whole files" in refused.err
+    whole = toy.PROBLEM.parse
+
+    def parse(paths: Sequence[Path], function: str = "") -> Mapping[str, toy.Hidden]:
+        assert whole is not None
+        return {f"{name}:{function}": one for name, one in whole(paths).items()}
+
+    monkeypatch.setitem(toy.PROBLEM.__dict__, "parse", parse)
+    assert "a.txt:main" in trimtab("solve", "toy", "a.txt", "--function", "main").out

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,10 +43,11 @@ class Answer:
 @click.option("--seeds", type=whole(1), default=5, show_default=True, help="Draws that a decision is judged on.")
 @click.option("--budget", type=whole(1), default=200, show_default=True, help="Evaluations of a search.")
 @click.option("--budget-seconds", type=positive("s"), help="Seconds of a search.")
+@click.option("--function", default="", help="One function of a program, where the problem reads programs.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Write the best decision here.")
 def command(
-    name: str, inputs: Sequence[Path], solver: tuple[str, ...] | None, policy: Path | None, out: Path | None,
-    as_json: bool, **asked: Any,
+    name: str, inputs: Sequence[Path], solver: tuple[str, ...] | None, policy: Path | None, function: str,
+    out: Path | None, as_json: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Decide for your own input, in your field's own formats.
 
@@ -53,7 +55,7 @@ def command(
     where named. The best decision is shown, and written with --out.
     """
     problem = registry.load(name)
-    instances = _parse(problem, inputs)
+    instances = _parse(problem, inputs, function)
     try:
         answers = _answers(problem, instances, solver, policy, **asked)
     except KeyboardInterrupt:
@@ -67,10 +69,12 @@ def command(
             _print(problem.metrics, answer)
 
 
-def _parse(problem: Problem[Any, Any], inputs: Sequence[Path]) -> Mapping[str, Any]:
+def _parse(problem: Problem[Any, Any], inputs: Sequence[Path], function: str) -> Mapping[str, Any]:
     if problem.parse is None:
         raise UsageError(f"the problem {problem.name!r} reads no files")
-    instances = problem.parse(inputs)
+    if function and "function" not in inspect.signature(problem.parse).parameters:
+        raise UsageError(f"the problem {problem.name!r} reads whole files, no functions of programs (--function)")
+    instances = problem.parse(inputs, function=function) if function else problem.parse(inputs)
     if not instances:
         raise InvalidInstance(f"nothing to decide in {', '.join(map(str, inputs))}")
     return instances
@@ -136,10 +140,12 @@ def _as_json(problem: Problem[Any, Any], answer: Answer) -> dict[str, Any]:
 
 
 def _print(metrics: Sequence[Metric], answer: Answer) -> None:
-    columns = [m.name if m.unit == "1" else f"{m.name} [{m.unit}]" for m in metrics]
+    judged = [m for m in metrics if any(m.name in (tried.metrics or ()) for tried in answer.attempts)]
+    columns = [m.name if m.unit == "1" else f"{m.name} [{m.unit}]" for m in judged]
     rows = []
     for tried in answer.attempts:
-        values = [number(tried.metrics[m.name]) if tried.metrics else "" for m in metrics]
+        known = tried.metrics or {}
+        values = [number(known[m.name]) if m.name in known else "" for m in judged]
         rows.append([tried.solver, *values, tried.note if tried.feasible else f"infeasible. {tried.note}"])
     show(f"\n{answer.instance}")
     show(table(["solver", *columns, ""], rows, right=columns))

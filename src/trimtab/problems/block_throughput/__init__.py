@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trimtab.core.extras import Lazy, lazy
 from trimtab.core.problem import Problem
 
-from .problem import METRICS
+from .problem import METRICS, BlockSet
 from .workload import SUITES, instances
 
 if TYPE_CHECKING:
@@ -26,6 +28,12 @@ def _costs(rule: str) -> Lazy:
 
 def _network(kind: str) -> Lazy:
     return lazy(f"{__name__}.learned.networks:shipped", extra="throughput", kind=kind)
+
+
+def _parse(paths: Sequence[Path], function: str = "") -> Mapping[str, BlockSet]:
+    from .workload.parse import parse
+
+    return parse(paths, function)
 
 
 def _capture() -> click.Command:
@@ -67,6 +75,7 @@ PROBLEM: Final = Problem(
         "ithemal": lazy(f"{__name__}.learned.networks:NetworkLearner", extra="learn", kind="ithemal"),
         "granite": lazy(f"{__name__}.learned.networks:NetworkLearner", extra="learn", kind="granite"),
     },
+    parse=_parse,
     capture=_capture,
     card=lambda: files(__name__).joinpath("README.md").read_text(),
 )
