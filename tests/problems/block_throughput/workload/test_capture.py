@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -85,6 +89,46 @@ def test_too_few_labels_are_not_trained_on(tmp_path: Path):
     assert result.exit_code == 0, result.output
     assert "too few to train on" in result.output
     assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_ctrl_c_keeps_what_is_measured_and_the_same_command_goes_on(tmp_path: Path):
+    """The command line itself, interrupted as by a user, and started again."""
+    many = tmp_path / "many.hex"
+    many.write_text("\n".join(f"4805{n:08x}" for n in range(1, 2501)))  # add rax, n: takes some seconds
+    partial = tmp_path / ".m.npz.partial"
+    words = [
+        "capture",
+        "block_throughput",
+        "--blocks",
+        many,
+        "--minutes",
+        "1",
+        "--no-train",
+        "-o",
+        tmp_path / "m.safetensors",
+    ]
+    command_line = [sys.executable, "-m", "trimtab.cli.main", *map(str, words)]
+    running = subprocess.Popen(command_line, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while (
+        time.monotonic() < deadline
+        and running.poll() is None
+        and not (partial.exists() and partial.stat().st_size > 5000)
+    ):
+        time.sleep(0.02)
+    running.send_signal(signal.SIGINT)
+    _, said = running.communicate(timeout=30)
+    assert running.returncode == 130, said
+    assert "the same command goes on from there" in " ".join(said.split())
+    assert "Traceback" not in said
+    kept = partial.stat().st_size
+    assert not (tmp_path / "m.npz").exists()
+
+    done = subprocess.run(command_line, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert kept > 5000
+    assert not partial.exists()
+    assert len(read_labelled(tmp_path / "m.npz")) > 1500
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from threading import Lock, Thread
+from queue import SimpleQueue
+from threading import Event, Lock, Thread
 from types import TracebackType
 from typing import IO, Final, Literal
 
@@ -99,13 +100,33 @@ class Pool:
 
     def batches(
         self, blocks: Sequence[Admitted], proceed: Callable[[], bool] = lambda: True
-    ) -> list[tuple[int, list[Reading]]]:
-        """(first index, readings) of each batch, in no order; ends early once `proceed` says no."""
+    ) -> Iterator[tuple[int, list[Reading]]]:
+        """(first index, readings) of each batch as it is done, in no order; ends early once `proceed` says no."""
         starts = iter(range(0, len(blocks), BATCH))
-        lock = Lock()
+        lock, stop = Lock(), Event()
+        done: SimpleQueue[tuple[int, list[Reading]] | None] = SimpleQueue()
+
+        def work(harness: Harness) -> None:
+            try:
+                while not stop.is_set() and proceed():
+                    with lock:
+                        start = next(starts, None)
+                    if start is None:
+                        break
+                    done.put((start, harness.measure(blocks[start : start + BATCH])))
+            finally:
+                done.put(None)
+
         with ThreadPoolExecutor(len(self.harnesses)) as threads:
-            works = [threads.submit(_work, harness, blocks, starts, lock, proceed) for harness in self.harnesses]
-            return [batch for work in works for batch in work.result()]
+            works = [threads.submit(work, harness) for harness in self.harnesses]
+            try:
+                for _ in works:
+                    while (batch := done.get()) is not None:
+                        yield batch
+            finally:
+                stop.set()  # whoever listened was interrupted: what is being measured is the last
+        for finished in works:
+            finished.result()
 
     def close(self) -> None:
         for harness in self.harnesses:
@@ -118,19 +139,6 @@ class Pool:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _work(
-    harness: Harness, blocks: Sequence[Admitted], starts: Iterator[int], lock: Lock, proceed: Callable[[], bool]
-) -> list[tuple[int, list[Reading]]]:
-    done = []
-    while proceed():
-        with lock:
-            start = next(starts, None)
-        if start is None:
-            break
-        done.append((start, harness.measure(blocks[start : start + BATCH])))
-    return done
 
 
 def _feed(pipe: IO[bytes], jobs: bytes) -> None:
