@@ -53,7 +53,7 @@ def test_blocks_without_a_truth_are_left_out_and_kinds_without_blocks_report_the
     found = metrics(Prediction(TRUTH * 2), np.where(np.arange(6) == 2, np.nan, TRUTH))
     assert found["mape"] == pytest.approx(100) == found["mape_stack"]
     few = score(BLOCKS, Prediction(TRUTH), np.full(6, np.nan))
-    assert not few.feasible and "0 of 6 blocks have a truth" in few.note
+    assert not few.feasible and "0 of 6 blocks were ever measured" in few.note
 
 
 @pytest.mark.parametrize("field", ["cycles", "low", "high"])

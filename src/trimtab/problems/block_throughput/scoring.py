@@ -25,7 +25,8 @@ def score(instance: BlockSet, decision: Prediction, truth: Floats) -> Outcome:
     wrong = _misfit(instance, decision)
     judged = np.flatnonzero(np.isfinite(truth) & (truth > 0))
     if wrong or len(judged) < 2:
-        return Outcome({}, feasible=False, note=wrong or f"{len(judged)} of {len(instance)} blocks have a truth")
+        unknown = f"{len(judged)} of {len(instance)} blocks were ever measured; --backend system measures them here"
+        return Outcome({}, feasible=False, note=wrong or unknown)
     cycles, true = decision.cycles[judged], truth[judged]
     answered = np.isfinite(cycles) & (cycles > 0)
     error = np.where(answered, 100 * np.abs(np.where(answered, cycles, 0) / true - 1), 100.0)
