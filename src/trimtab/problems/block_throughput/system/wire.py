@@ -34,7 +34,7 @@ REASONS: Final = {
     LEFT: "control left the block",
     SYSTEM_CALL: "tried a system call",
     ENDED: "ended without a result",
-    TOO_FAST: "takes no time that can be measured",
+    TOO_FAST: "repeating it twice as often took no longer",
 }
 _SIGNALS: Final = {4: "illegal instruction", 5: "trap", 7: "bus error", 8: "arithmetic error", 9: "killed", 11: "fault"}
 
