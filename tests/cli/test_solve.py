@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -110,14 +109,16 @@ def test_what_the_backend_cannot_judge_is_decided_all_the_same(trimtab: Call, mo
     assert "error" not in answer.out  # a metric that nobody has is no column
 
 
-def test_a_function_is_read_where_the_problem_reads_programs(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
-    refused = trimtab("solve", "toy", "a.txt", "--function", "main")
-    assert refused.code == 2 and "reads whole files" in refused.err
-    whole = toy.PROBLEM.parse
+def test_one_part_of_the_input(trimtab: Call) -> None:
+    chosen = trimtab("solve", "toy", "a.txt", "b.txt", "--only", "b.txt", "--json").json
+    assert [item["instance"] for item in chosen["instances"]] == ["b.txt"]
+    unknown = trimtab("solve", "toy", "a.txt", "--function", "c.txt")
+    assert unknown.code == 2 and "no part of the input named 'c.txt'" in unknown.err
 
-    def parse(paths: Sequence[Path], function: str = "") -> Mapping[str, toy.Hidden]:
-        assert whole is not None
-        return {f"{name}:{function}": one for name, one in whole(paths).items()}
 
-    monkeypatch.setitem(toy.PROBLEM.__dict__, "parse", parse)
-    assert "a.txt:main" in trimtab("solve", "toy", "a.txt", "--function", "main").out
+def test_an_input_of_many_parts_asks_which(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {f"prog:f{at}": toy.Hidden(0.5) for at in range(200)}
+    monkeypatch.setitem(toy.PROBLEM.__dict__, "parse", lambda paths: many)
+    refused = trimtab("solve", "toy", "a.txt")
+    assert refused.code == 2 and "200 parts (f0, f1" in refused.err
+    assert "prog:f7" in trimtab("solve", "toy", "a.txt", "--only", "f7").out

@@ -81,9 +81,14 @@ def attempt(
 def best_first(attempts: Sequence[Attempt], metric: Metric) -> list[Attempt]:
     """Feasible before infeasible, and those that did not decide last."""
 
-    def rank(tried: Attempt) -> tuple[bool, bool, float]:
+    def rank(tried: Attempt) -> tuple[bool, bool, bool, float]:
         value = (tried.metrics or {}).get(metric.name, 0.0)
-        return (tried.metrics is None, not tried.feasible, value if metric.goal == "minimize" else -value)
+        return (
+            tried.error is not None,
+            tried.metrics is None,
+            not tried.feasible,
+            value if metric.goal == "minimize" else -value,
+        )
 
     return sorted(attempts, key=rank)
 
