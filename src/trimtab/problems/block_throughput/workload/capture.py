@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +20,7 @@ from .labelled import Labelled, write_labelled
 
 _PATH: Final = click.Path(path_type=Path)
 _TRAIN_LEAST: Final = 100  # labels
+_TRAIN_SHARE, _TRAIN_LEAST_S = 0.93, 20.0  # of the time that is left, but at least so many seconds
 
 
 @click.command("block_throughput", context_settings={"show_default": True})
@@ -67,14 +71,40 @@ def _train(campaign: Campaign, captured: Labelled, output: Path, left: float, qu
         return False
     from ..learned import fit_model
 
-    if not quiet:
-        click.echo(f"training on {len(captured.blocks)} labels", err=True)
-    seconds = max(20.0, 0.95 * left)
-    model = fit_model(
-        captured.blocks, captured.cycles, cpu=captured.cpu, notion=campaign.notion, seed=campaign.seed, seconds=seconds
-    )
+    seconds = max(_TRAIN_LEAST_S, _TRAIN_SHARE * left)
+    with _telling(f"training on {len(captured)} labels", quiet):
+        model = fit_model(
+            captured.blocks,
+            captured.cycles,
+            cpu=captured.cpu,
+            notion=campaign.notion,
+            seed=campaign.seed,
+            seconds=seconds,
+        )
     model.save(output)
     return True
+
+
+@contextmanager
+def _telling(title: str, quiet: bool) -> Iterator[None]:
+    """Shows the title, and behind it what training logs."""
+    from rich.console import Console
+
+    console = Console(stderr=True, quiet=quiet, markup=False, emoji=False)
+    logger = logging.getLogger("trimtab")
+    before = logger.level
+    if not console.is_terminal:
+        console.print(title)
+    with console.status(title) as status:
+        handler = logging.Handler(logging.INFO)
+        handler.emit = lambda record: status.update(f"{title}: {record.getMessage()}")  # type: ignore[method-assign]
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(before)
 
 
 def _say(captured: Labelled, labels: Path, model: Path | None, seconds: float, as_json: bool) -> None:
