@@ -31,7 +31,7 @@ def program() -> Path:
     if sys.platform != "linux" or platform.machine() not in ("x86_64", "AMD64"):
         raise Unavailable(f"{PURPOSE} needs Linux on x86-64; this is {sys.platform} on {platform.machine()}")
     compiler = _compiler()
-    with as_file(files(__package__).joinpath("native")) as folder:
+    with as_file(files(__name__.rpartition(".")[0]).joinpath("native")) as folder:
         sources = sorted(folder.glob("*.[ch]"))
         home = cache_folder() / "block_throughput" / f"harness-{_digest(sources, compiler)}"
         if not home.is_file():
