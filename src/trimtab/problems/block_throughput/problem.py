@@ -9,6 +9,7 @@ Reineke, ICS 2022): U, the block unrolled; L, the block as the body of a loop.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -75,6 +76,16 @@ class BlockSet:
 
 
 @dataclass(frozen=True, eq=False)
+class Explanation:
+    """Why one block takes as long as it does."""
+
+    cycles: float  # what the model that explains it says
+    bottleneck: str  # what holds it up most; "" where nothing alone does
+    gains: Mapping[str, float]  # cycles that it would be faster by without each limit
+    shares: Floats  # (instructions,) of the cycles; they sum to 1
+
+
+@dataclass(frozen=True, eq=False)
 class Prediction:
     """The decision: cycles per iteration of every block; NaN where a solver has no answer.
 
@@ -84,3 +95,4 @@ class Prediction:
     cycles: Floats  # (blocks,)
     low: Floats | None = None  # (blocks,)
     high: Floats | None = None  # (blocks,)
+    explain: Callable[[bytes], Explanation] | None = field(default=None, compare=False, repr=False)

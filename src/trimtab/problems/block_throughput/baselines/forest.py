@@ -41,6 +41,12 @@ class Forest:
         left, right, feature = (table[:, at].astype(np.int64) for at in (2, 3, 0))
         return cls(np.array(roots, np.int64), feature, table[:, 1], left, right)
 
+    @classmethod
+    def constant(cls, value: float) -> Forest:
+        """A tree that is one leaf."""
+        none = np.zeros(1, np.int64)
+        return cls(none, none - 1, np.array([value]), none, none)
+
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum of the trees' leaves.  (rows, features) -> (rows,)"""
         total = np.zeros(len(x))

@@ -94,14 +94,14 @@ class Describer:
         self._registers(row, one, info, name, addressed)
         self._arithmetic(row, one, name)
         row[FORM] += int(row[LOAD + WIDTH] > 0 or row[STORE + WIDTH] > 0)
-        row[FORM] += 2 * int(max(row[LOAD + INDEX], row[STORE + INDEX]) >= 0 and not (name == "LEA" and self._plain(row)))
+        row[FORM] += 2 * int(
+            max(row[LOAD + INDEX], row[STORE + INDEX]) >= 0 and not (name == "LEA" and self._plain(row))
+        )
         return row
 
     def _flags(self, row: NDArray[np.int32], one: Any, name: str) -> None:
         iced, flags = self.iced, 0
-        registers = [
-            one.op_register(at) for at in range(one.op_count) if one.op_kind(at) == iced.OpKind.REGISTER
-        ]
+        registers = [one.op_register(at) for at in range(one.op_count) if one.op_kind(at) == iced.OpKind.REGISTER]
         same = len(registers) == one.op_count and len(registers) >= 2 and len(set(registers[-2:])) == 1
         if same and name in _ZEROING:
             flags |= ZEROING

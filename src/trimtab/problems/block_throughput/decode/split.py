@@ -69,7 +69,17 @@ def _measure(code, at, end, primary, escaped, out):
             operand16 = True
         elif b == 0x67:
             address32 = True
-        elif not (b == 0xF0 or b == 0xF2 or b == 0xF3 or b == 0x2E or b == 0x36 or b == 0x3E or b == 0x26 or b == 0x64 or b == 0x65):
+        elif not (
+            b == 0xF0
+            or b == 0xF2
+            or b == 0xF3
+            or b == 0x2E
+            or b == 0x36
+            or b == 0x3E
+            or b == 0x26
+            or b == 0x64
+            or b == 0x65
+        ):
             break
         p += 1
     if p < end and code[p] & 0xF0 == 0x40:

@@ -7,25 +7,36 @@ from typing import Final
 
 import numpy as np
 from numba import njit, uint64
+from numpy.typing import NDArray
+
+from trimtab.core.errors import DataError
 
 from ..decode import records as R
 
 # Columns of the parameters of one code.
-SLOTS, LATENCY, UOPS, PORTS, HOLD, KIND = range(6)  # SLOTS: 1/24 cycles of dispatch; HOLD: cycles that a uop holds its port
+# SLOTS: quarters of an instruction's place in dispatch; HOLD: cycles that a uop holds its port; KIND: index into `prior.KINDS`.
+SLOTS, LATENCY, UOPS, PORTS, HOLD, KIND = range(6)
 FIELDS: Final = 6
+PORTS_: Final = 18  # ALU 0-5, address generation 6-9, stores 10-11, FPU 12-15, vector store data 16-17
+UNITS: Final = 96  # of dispatch in a cycle
+KINDS_: Final = 48
 
 # Machine parameters.
 (LOAD_LATENCY, VECTOR_LOAD_LATENCY, FORWARD, VECTOR_FORWARD, RENAMED, PARTIAL, WINDOW, INDEXED, STACK_FORWARD, CROSS,
  RENAME_RULE, LOAD_PORTS, VECTOR_LOAD_PORTS, STORE_PORTS, VECTOR_STORE_PORTS, MOVE_KINDS, COMMIT, STORE_DATA,
- NOP_FUSION, SYNC, SPLIT_COMMIT, AGU_PORTS, DIVIDE) = range(23)  # fmt: skip
-MACHINE: Final = 23
+ NOP_FUSION, SYNC, SPLIT_COMMIT, AGU_PORTS, DIVIDE, DISPATCH, PRESENT) = range(25)  # fmt: skip
+MACHINE: Final = 25
 
 CALENDAR: Final = 1 << 13
+HORIZON: Final = 1 << 10
 STORES: Final = 64
 POINTER: Final = 0x12345600
 # what a run tells
-CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS = range(9)
-TELLS: Final = 9
+CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS, LINES, PAGES, STRIDE = range(12)
+TELLS: Final = 12
+USE: Final = TELLS  # then what each port did, per iteration; then how many instructions there are of each kind
+KIND0: Final = USE + PORTS_
+RUN: Final = KIND0 + KINDS_
 SLOT_: Final = 4
 
 
@@ -63,26 +74,42 @@ def _pattern(address, size):
 
 
 @njit(cache=True, inline="always")
-def _book(busy, at, mask, hold):
+def _book(busy, use, at, mask, hold):
     """The first cycle from `at` on in which one of the ports is free; it is taken."""
     c = at
     while True:
         free = mask & ~busy[c & (CALENDAR - 1)]
         if free:
             bit = free & -free
+            port = 0
+            while (bit >> port) != 1:
+                port += 1
+            use[port] += hold
             for k in range(hold):
                 busy[(c + k) & (CALENDAR - 1)] |= bit
             return c
         c += 1
+        if c - at > HORIZON:  # nothing that is real waits so long for a port; the calendar must not fill up
+            return c
 
 
 @njit(cache=True, nogil=True)
 def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
-    """One block. Its instructions' rows, displacements, immediates and sizes; fills `out` (TELLS,)."""
+    """One block. Its instructions' rows, displacements, immediates and sizes; fills `out` (RUN,)."""
     n = len(row)
     ready = np.zeros(R.REGISTERS, np.int64)
     value = np.full(16, np.int64(POINTER), np.int64)
     busy = np.zeros(CALENDAR, np.int64)
+    use = np.zeros(32, np.float64)
+    first_load = np.zeros(n, np.int64)
+    first_store = np.zeros(n, np.int64)
+    lines = pages = stride = 0.0
+    code_bytes = np.int64(0)
+    out[:] = 0
+    for i in range(n):
+        code_bytes += size[i]
+        out[KIND0 + params[rec[row[i]][R.FORM], KIND]] += 1.0
+    copies = 2.0 * min(max(8192 // max(code_bytes, 1), 8), 200)
     s_addr = np.zeros(STORES, np.int64)
     s_size = np.zeros(STORES, np.int64)
     s_ready = np.zeros(STORES, np.int64)
@@ -91,9 +118,11 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     s_when = np.zeros(STORES, np.int64)
     stores = 0
     window = machine[WINDOW]
+    dispatch = machine[DISPATCH]
+    present = machine[PRESENT]
     retired = np.zeros(512, np.int64)
     count = 0
-    front = np.int64(0)  # 1/24 cycles
+    front = np.int64(0)  # 1/UNITS cycles
     last = np.int64(0)
     cleared = np.int64(CALENDAR)
     opaque = np.int64(0x10000)
@@ -112,7 +141,8 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     s_commit = np.zeros(STORES, np.int64)
     for it in range(iterations):
         if it == skip:
-            t_skip = max(max(last, commit), front // 24)
+            t_skip = max(max(last, commit), front // UNITS)
+            use[:] = 0
             f_skip = front
         position = np.int64(0)
         for i in range(n):
@@ -121,19 +151,19 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
             position += size[i]
             flags = r[R.FLAGS]
             if count >= window:
-                limit = retired[(count - window) & 511] * 24
+                limit = retired[(count - window) & 511] * UNITS
                 if limit > front:
                     front = limit
             if flags & R.NOP and p[UOPS] == 0 and machine[NOP_FUSION] > 0:
                 if fusible:
                     fusible = False
                 else:
-                    front += p[SLOTS]
+                    front += p[SLOTS] * dispatch
                     fusible = True
             else:
-                front += p[SLOTS]
+                front += p[SLOTS] * dispatch
                 fusible = True
-            d = front // 24
+            d = front // UNITS
             while cleared < d + CALENDAR // 2:  # recycle the calendar
                 busy[cleared & (CALENDAR - 1)] = 0
                 cleared += 1
@@ -162,16 +192,23 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     la += (np.int64(1) << 40) + position
                 if has_load:
                     width = np.int64(r[R.LOAD + R.WIDTH])
+                    if it == skip:
+                        first_load[i] = la
+                    elif it == iterations - 1:
+                        step = abs((la - first_load[i]) / (iterations - 1.0 - skip))
+                        lines += min(step / 64.0, 1.0) * copies
+                        pages += min(step / 4096.0, 1.0) * copies
+                        stride = max(stride, step)
                     wide = r[R.VECTOR] > 0
-                    ports = machine[VECTOR_LOAD_PORTS] if wide else machine[LOAD_PORTS]
+                    ports = present & (machine[VECTOR_LOAD_PORTS] if wide else machine[LOAD_PORTS])
                     if when > top:
                         when = top
-                    issue = _book(busy, when, ports, 1)
+                    issue = _book(busy, use, when, ports, 1)
                     if (la & 63) + width > 64:
                         crossings += 1
-                        issue = _book(busy, issue, ports, 1) + machine[CROSS]
+                        issue = _book(busy, use, issue, ports, 1) + machine[CROSS]
                     if width >= 64:
-                        issue = _book(busy, issue, ports, 1)
+                        issue = _book(busy, use, issue, ports, 1)
                     latency = machine[VECTOR_LOAD_LATENCY] if wide else machine[LOAD_LATENCY]
                     if index >= 0 or (base >= 0 and r[R.LOAD + R.SCALE] > 1):
                         latency += machine[INDEXED]
@@ -186,8 +223,15 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                                 delay = machine[VECTOR_FORWARD] if wide else machine[FORWARD]
                                 got = max(arrives, s_ready[j] + delay)
                                 rule = machine[RENAME_RULE]
-                                if not wide and s_base[j] == base and index < 0 and width >= 4 and s_addr[j] == la and (
-                                    rule == 2 or (rule == 1 and (base == 4 or base == 5))) and s_version[j] == version[base]:
+                                if (
+                                    not wide
+                                    and s_base[j] == base
+                                    and index < 0
+                                    and width >= 4
+                                    and s_addr[j] == la
+                                    and (rule == 2 or (rule == 1 and (base == 4 or base == 5)))
+                                    and s_version[j] == version[base]
+                                ):
                                     renames += 1
                                     got = max(s_ready[j], d) + machine[RENAMED]
                                 arrives = got
@@ -221,12 +265,17 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     start = top
                 begin = start
                 for k in range(uops):
-                    begin = max(begin, _book(busy, start, p[PORTS], p[HOLD]))
+                    begin = max(begin, _book(busy, use, start, p[PORTS] & present, p[HOLD]))
                 done = begin + p[LATENCY]
                 if flags & R.DIVIDES:
-                    dividend, divisor = _mask(value[0], r[R.BYTES]), _mask(moved if has_load else value[max(0, r[R.TARGET])], r[R.BYTES])
+                    dividend, divisor = (
+                        _mask(value[0], r[R.BYTES]),
+                        _mask(moved if has_load else value[max(0, r[R.TARGET])], r[R.BYTES]),
+                    )
                     bits = _length(dividend) - _length(divisor)
-                    if _mask(value[2], r[R.BYTES]) != 0 and _mask(value[2], r[R.BYTES]) != _mask(np.int64(-1), r[R.BYTES]):
+                    if _mask(value[2], r[R.BYTES]) != 0 and _mask(value[2], r[R.BYTES]) != _mask(
+                        np.int64(-1), r[R.BYTES]
+                    ):
                         bits = _length(_mask(value[2], r[R.BYTES])) + 8 * r[R.BYTES] - _length(divisor)
                     bits = min(max(bits, 0), 8 * r[R.BYTES])
                     extra = bits * machine[DIVIDE] // 8
@@ -309,29 +358,36 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 if flags & R.RIP:
                     sa += (np.int64(1) << 40) + position
                 width = np.int64(r[R.STORE + R.WIDTH])
+                if it == skip:
+                    first_store[i] = sa
+                elif it == iterations - 1:
+                    step = abs((sa - first_store[i]) / (iterations - 1.0 - skip))
+                    lines += min(step / 64.0, 1.0) * copies
+                    pages += min(step / 4096.0, 1.0) * copies
+                    stride = max(stride, step)
                 wide = r[R.VECTOR] > 0
                 ports = machine[VECTOR_STORE_PORTS] if wide else machine[STORE_PORTS]
                 if when > top:
                     when = top
-                issue = _book(busy, when, ports, 2 if width >= 64 else 1)
-                issue = _book(busy, issue, machine[AGU_PORTS], 1)
+                issue = _book(busy, use, when, ports, 2 if width >= 64 else 1)
+                issue = _book(busy, use, issue, machine[AGU_PORTS] & present, 1)
                 if wide:
-                    _book(busy, min(max(done, d), top), machine[STORE_DATA], 2 if width >= 32 else 1)
+                    _book(busy, use, min(max(done, d), top), machine[STORE_DATA], 2 if width >= 32 else 1)
                 if (sa & 63) + width > 64:
                     crossings += 1
-                    issue = _book(busy, issue, ports, 1)
+                    issue = _book(busy, use, issue, ports, 1)
                 commit = max(commit, max(issue, done))
                 if sa >> 5 != block:
-                    commit += 1
+                    commit += machine[COMMIT]
                     commits += 1
                 if (sa + width - 1) >> 5 != sa >> 5 and width < 32:
                     commit += machine[SPLIT_COMMIT]
                 if width > 32:
-                    commit += 1
+                    commit += machine[COMMIT]
                 block = (sa + width - 1) >> 5
                 j = stores & (STORES - 1)
-                if s_commit[j] * 24 > front:
-                    front = s_commit[j] * 24
+                if s_commit[j] * UNITS > front:
+                    front = s_commit[j] * UNITS
                 s_commit[j] = commit
                 s_version[j] = version[base] if base >= 0 else 0
                 s_addr[j], s_size[j] = sa, width
@@ -369,10 +425,10 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 last = done
             retired[count & 511] = last
             count += 1
-    end = max(max(last, commit), front // 24)
+    end = max(max(last, commit), front // UNITS)
     span = iterations - skip
     out[CYCLES] = (end - t_skip) / span
-    out[FRONT] = (front - f_skip) / (24.0 * span)
+    out[FRONT] = (front - f_skip) / (float(UNITS) * span)
     out[FORWARDS] = forwards / iterations
     out[PARTIALS] = partials / iterations
     out[CROSSINGS] = crossings / iterations
@@ -380,11 +436,14 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     out[LAST] = last / iterations
     out[COMMITS] = commits / iterations
     out[SYNCS] = syncs / iterations
+    out[LINES], out[PAGES], out[STRIDE] = lines, pages, min(stride, 1e6)
+    for k in range(PORTS_):
+        out[USE + k] = use[k] / span
 
 
 @njit(cache=True, nogil=True)
 def run_many(which, row, disp, imm, size, first, rec, params, machine, budget, out):
-    """`run` of the blocks `which`; out (len(which), TELLS)."""
+    """`run` of the blocks `which`; out (len(which), RUN)."""
     for k in range(len(which)):
         a, b = first[which[k]], first[which[k] + 1]
         n = b - a
@@ -393,3 +452,17 @@ def run_many(which, row, disp, imm, size, first, rec, params, machine, budget, o
             continue
         iterations = min(max(budget // n, 8), 96)
         run(row[a:b], disp[a:b], imm[a:b], size[a:b], rec, params, machine, iterations, iterations // 2, out[k])
+
+
+def check(params: NDArray[np.int64], machine: NDArray[np.int64]) -> None:
+    """Raises `DataError` for parameters with which a simulation would not end, or not fit its calendar."""
+    limits = {SLOTS: (0, 2400), LATENCY: (0, 400), UOPS: (0, 100), HOLD: (0, 100), PORTS: (1, (1 << PORTS_) - 1)}
+    for column, (least, most) in limits.items():
+        values = params[:, column]
+        if len(values) and not (least <= values.min() and values.max() <= most):
+            raise DataError(f"a skeleton: parameter {column} of a form is not in {least} to {most}")
+    masks = (PRESENT, LOAD_PORTS, VECTOR_LOAD_PORTS, STORE_PORTS, VECTOR_STORE_PORTS, STORE_DATA, AGU_PORTS)
+    for at, value in enumerate(machine.tolist()):
+        least, most = (1, (1 << PORTS_) - 1) if at in masks else (1, 500) if at == WINDOW else (0, 100)
+        if not least <= value <= most:
+            raise DataError(f"a skeleton: parameter {at} of the machine is {value}, not in {least} to {most}")

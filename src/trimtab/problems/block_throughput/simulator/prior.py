@@ -18,16 +18,17 @@ from numpy.typing import NDArray
 
 from trimtab.core.extras import need
 
-from .pipeline import FIELDS, HOLD, KIND, LATENCY, PORTS, SLOTS, UOPS
+from .pipeline import FIELDS, HOLD, KIND, KINDS_, LATENCY, PORTS, SLOTS, UOPS
 
 Ints = NDArray[np.int32]
 
 # Ports, as bits.
-ALU, AGU, STORES, FPU, FP_STORES = 0b1111, 0b111 << 4, 0b11 << 7, 0b1111 << 9, 0b11 << 13
+# ALU and AGU: what the widest core has; the machine's PRESENT says how many of these a core has.
+ALU, AGU, STORES, FPU, FP_STORES = 0b111111, 0b1111 << 6, 0b11 << 10, 0b1111 << 12, 0b11 << 16
 A0, A1, A2, A3 = (1 << bit for bit in range(4))
-F0, F1, F2, F3 = (1 << bit for bit in range(9, 13))
+F0, F1, F2, F3 = (1 << bit for bit in range(12, 16))
 VARIANTS: Final = 4  # of a code: without and with memory, each without and with an index
-SLOT: Final = 4  # 1/24 cycles: six instructions a cycle
+SLOT: Final = 4  # quarters of an instruction's place in dispatch
 
 #: mnemonic (without a VEX "V") -> latency, uops, ports, hold. The first that matches.
 _RULES: Final[tuple[tuple[str, int, int, int, int], ...]] = (
@@ -87,6 +88,35 @@ _RULES: Final[tuple[tuple[str, int, int, int, int], ...]] = (
 )  # fmt: skip
 
 
+#: What the boosted residual counts: mnemonic without a VEX "V", of general registers (0) or vectors (1).
+KINDS: Final[tuple[tuple[str, int], ...]] = (
+    ("NOP|ENDBR64", 0), ("MOV(ZX|SX|SXD)?", 0), ("LEA", 0), ("PUSH.*", 0), ("POP|POPF?[QWD]?", 0),
+    ("ADD|SUB|AND|OR|XOR|INC|DEC|NEG|NOT|CMP|TEST", 0), ("SHL|SHR|SAR|ROL|ROR|SHLX|SHRX|SARX|RORX|SH[LR]D|RC[LR]", 0),
+    ("IMUL|MUL|MULX", 0), ("IDIV|DIV", 0), ("CMOV.*", 0), ("SET.*", 0), ("ADC|SBB|ADCX|ADOX", 0),
+    ("BT|BT[SRC]|BS[FR]|[TL]ZCNT|POPCNT|BLS.*|BSWAP|ANDN|BEXTR|BZHI|PDEP|PEXT", 0),
+    ("C[BWDQ][WDQO]E?|CWD|CDQ|CQO|CLC|STC|CLD|LAHF|SAHF", 0), ("XCHG|XADD|CMPXCHG.*", 0),
+    ("(MOVS|STOS|LODS|SCAS|CMPS)[BWDQ]", 0), ("PREFETCH.*|[LMS]FENCE|CLFLUSH.*", 0), (".*", 0),
+    ("MOV[AUDNH].*|MOVQ|MOVSS|MOVSD|MOV[LH]P.|LDDQU", 1), ("(ADD|SUB)[SP][SD]|ADDSUB.*", 1), ("MUL[SP][SD]", 1),
+    ("FN?M(ADD|SUB).*", 1), ("DIV[SP]S", 1), ("DIV[SP]D", 1), ("SQRT[SP].", 1), ("R(CP|SQRT).*", 1),
+    ("(MIN|MAX|CMP)[SP][SD]|CMP.*[SP][SD]", 1), ("U?COMIS[SD]|P?TEST.*", 1), ("CVT.*", 1), ("ROUND.*|RNDSCALE.*", 1),
+    ("AND.*P.|OR.*P.|XOR.*P.|PAND.*|POR.*|PXOR.*|PTERNLOG.*", 1), ("P(ADD|SUB|MIN|MAX|CMP|ABS|AVG|SIGN).*", 1),
+    ("PMUL.*|PMADD.*|PSADBW|MPSADBW|PDP.*", 1), ("PS[LR][LA].*|PROL.*|PROR.*|PSH[LR]D.*", 1),
+    ("P?SHUF.*|PALIGNR|P?UNPCK.*|PACK.*|INSERTPS|MOV.*DUP|PERM.*|P?BROADCAST.*|PMOV[SZ]X.*|PUNPCK.*", 1),
+    ("INSERT[FI].*|EXTRACT[FI].*|PERM2.*", 1), ("P?BLEND.*", 1), ("PINSR.|PEXTR.|EXTRACTPS|.*MOVMSK.*", 1),
+    ("H(ADD|SUB).*|PH(ADD|SUB).*|DPP.*", 1), ("AES.*|PCLMUL.*|SHA.*|GF2.*", 1), ("ZERO(UPPER|ALL)", 1),
+    (".*GATHER.*|.*SCATTER.*|P?MASKMOV.*|P?COMPRESS.*|P?EXPAND.*", 1), ("K[A-Z]+", 1), ("F[A-Z0-9]+|EMMS", 1), (".*", 1),
+)  # fmt: skip
+assert len(KINDS) <= KINDS_
+
+
+def kind_of(bare: str, name: str, vector: bool, memory: bool) -> int:
+    side = int(vector or name.startswith("F"))
+    return next(at for at, (pattern, of) in enumerate(_COMPILED) if of == side and pattern.fullmatch(bare))
+
+
+_COMPILED: Final = tuple((re.compile(pattern), of) for pattern, of in KINDS)
+
+
 @cache
 def forms() -> tuple[str, ...]:
     """The mnemonic of every code of iced-x86, VEX "V" included."""
@@ -128,7 +158,7 @@ def prior() -> Ints:
             if memory and (loads or re.fullmatch("(MOVD|MOVQ|P?BROADCAST.*|MOV.DUP)", bare)):
                 row[UOPS] = row[LATENCY] = 0
                 row[SLOTS] = SLOT
-            row[KIND] = int(vector)
+            row[KIND] = kind_of(bare, name, vector, bool(memory))
         if mnemonic in ("NOP", "ENDBR64"):
             table[VARIANTS * code : VARIANTS * (code + 1), SLOTS] = SLOT // 2
     return table
