@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which representation of a basic block tells best how long it takes? Five, each trained for the same CPU seconds.
+"""Which representation of a basic block tells best how long it takes? Each trained for the same CPU seconds.
 
     TRIMTAB_DATA=... python benchmarks/representations.py [--quick] [--seconds 120] [--suite zen4]
 
 On one core, on the same blocks, tested on applications that none was trained on
 (block_throughput's own splits; near-duplicates are not in the training part):
 
-    bag of opcodes            how often each occurs; boosted trees
-    bag and sizes             the same, with loads, stores, lengths of dependency chains; boosted trees
+    bag, linear               how often each opcode occurs; a cost for each, by regression
+    bag of opcodes            the same counts and their sum; boosted trees
+    bag and sizes             with loads, stores, lengths of dependency chains, too; boosted trees
     token sequence            one LSTM over all tokens of the block
     hierarchical sequence     Ithemal: an LSTM over tokens, one over instructions
     dependency graph          GRANITE: message passing between instructions and values
@@ -24,6 +25,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +36,7 @@ from trimtab.problems.block_throughput.baselines.boosted import BoostedCountsLea
 from trimtab.problems.block_throughput.baselines.counts import opcode_counts
 from trimtab.problems.block_throughput.baselines.forest import Forest
 from trimtab.problems.block_throughput.baselines.instructions import decode
+from trimtab.problems.block_throughput.baselines.opcodes import OpcodeCostsLearner
 from trimtab.problems.block_throughput.baselines.tokens import tokenise, vocabulary
 from trimtab.problems.block_throughput.baselines.trained import Examples
 from trimtab.problems.block_throughput.learned.networks import NetworkLearner
@@ -98,24 +101,29 @@ def sample(everything: Examples, count: int) -> Examples:
     return everything.take(order[:count])
 
 
+def linear(seen: Examples, seconds: float) -> Callable[[Examples], Floats]:
+    model = OpcodeCostsLearner("linear").model(seen, seconds)
+    return lambda unseen: model.predict(unseen.code, unseen.blocks, 0)
+
+
 def bag(seen: Examples, seconds: float) -> Callable[[Examples], Floats]:
-    """As `baselines.boosted`, without the numbers beside the counts."""
+    """As `baselines.boosted`, of the numbers beside the counts only that of instructions."""
     import lightgbm
 
     words = vocabulary(((one.opcode for one in block) for block in seen.blocks), 20)
+
+    def table(some: Examples) -> Floats:
+        counts = opcode_counts(some.blocks, words).toarray()
+        return np.concatenate((counts.sum(axis=1, keepdims=True), counts), axis=1)
+
     options = {"objective": "regression_l1", "learning_rate": 0.1, "num_leaves": 63, "max_bin": 63}
     options |= {"feature_fraction": 0.6, "num_threads": 1, "verbose": -1, "seed": 0}
-    table = opcode_counts(seen.blocks, words).toarray()
-    trees = until(seconds, lightgbm.Dataset(table.astype(np.float32), np.log(seen.cycles)), options)
-    forest = Forest.of(trees)
-
-    def predict(unseen: Examples) -> Floats:
-        return np.asarray(np.exp(forest.predict(opcode_counts(unseen.blocks, words).toarray())))
-
-    return predict
+    labelled = lightgbm.Dataset(table(seen).astype(np.float32), np.log(seen.cycles))
+    forest = Forest.of(until(seconds, labelled, options))
+    return lambda unseen: np.asarray(np.exp(forest.predict(table(unseen))))
 
 
-def until(seconds: float, labelled: object, options: dict[str, object], trees: int = 1000) -> object:
+def until(seconds: float, labelled: Any, options: dict[str, Any], trees: int = 1000) -> Any:
     """Boost for some CPU seconds, or to a number of trees."""
     import lightgbm
 
@@ -170,6 +178,7 @@ def skeleton(seen: Examples, seconds: float) -> Callable[[Examples], Floats]:
 
 
 REPRESENTATIONS: dict[str, Fit] = {
+    "bag, linear": linear,
     "bag of opcodes": bag,
     "bag and sizes": bag_and_sizes,
     "token sequence": flat,
