@@ -173,6 +173,8 @@ class Describer:
                 reads[number] = None
             if used.access in self._writing:
                 writes[number] = None
+            if used.access == self.iced.OpAccess.COND_WRITE:  # the old value may stay
+                reads[number] = None
         if flags & (ZEROING | ONES):
             reads.clear()
         reads |= dict.fromkeys(partial)
@@ -217,6 +219,8 @@ class Describer:
             source, size = MEMORY, 8
         elif name == "CDQE":
             target, source, size = 0, 0, 4
+        elif name in ("CDQ", "CQO", "CWD"):  # of what is positive
+            row[ACT], target, source, size = COPY, 2, IMMEDIATE, 0
         elif name == "IMUL" and one.op_count == 2:
             source, size = place(1)
         elif name == "IMUL" and one.op_count == 3:

@@ -26,7 +26,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 CUT: Final = 1.0
-SAMPLE: Final = 90  # blocks that a form is fitted on, at most
+SAMPLE: Final = 66  # blocks that a form is fitted on, at most
+ENOUGH: Final = 0.003  # mean loss that no search is worth any more
 GAIN: Final = 0.004  # mean loss that a change must bring to be believed
 
 _F = Q.F0, Q.F1, Q.F2, Q.F3
@@ -37,7 +38,7 @@ PORT_CHOICES: Final = {
 }
 CHOICES: Final = {
     P.SLOTS: (0, 2, 3, 4, 5, 6, 8, 12, 16, 20, 24, 36, 48, 72, 96, 144),
-    P.LATENCY: (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 17, 19, 21, 24, 28, 35, 45),
+    P.LATENCY: (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 15, 17, 19, 21, 24, 28, 35, 45, 60, 80),
     P.UOPS: (0, 1, 2, 3, 4, 6, 8, 12, 20),
     P.HOLD: (1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 16, 20),
 }
@@ -50,7 +51,10 @@ MACHINE_CHOICES: Final = {
     P.WINDOW: (96, 128, 192, 224, 320, 448), P.INDEXED: (0, 1), P.CROSS: (0, 1, 2), P.RENAME_RULE: (0, 1, 2),
     P.LOAD_PORTS: (Q.AGU, 3 << 6, 1 << 6), P.VECTOR_LOAD_PORTS: (Q.AGU, 3 << 6, 1 << 6),
     P.STORE_PORTS: (3 << 10, 1 << 10), P.VECTOR_STORE_PORTS: (3 << 10, 1 << 10), P.STORE_DATA: (3 << 16, 1 << 16),
-    P.NOP_FUSION: (0, 1), P.COMMIT: (0, 1, 2), P.SYNC: (0, 1, 2), P.SPLIT_COMMIT: (0, 1, 2), P.DIVIDE: (0, 1, 2, 3, 4, 6, 8),
+    P.QUEUE: (16, 20, 24, 28, 36, 48, 64, 96, 400), P.VECTOR_QUEUE: (48, 64, 96, 128, 160, 400),
+    P.NEAR_LINES: (32, 48, 56, 64, 72, 88), P.LINE_COST: (0, 4, 8, 12, 16, 20, 24, 32),
+    P.NEAR_PAGES: (32, 48, 64, 72, 96, 128), P.PAGE_COST: (0, 12, 20, 28, 36, 48, 64), P.MISS: (0, 6, 10, 14), P.RENAME_OPS: (0, 1, 2), P.WAIT_ALL: (0, 1, 3), P.LATE_COST: (0, 5, 10, 20), P.RENAME_INDEXED: (0, 1),
+    P.RENAME_LEAST: (1, 4, 8), P.NOP_FUSION: (0, 1), P.COMMIT: (0, 1, 2), P.SYNC: (0, 1, 2), P.SPLIT_COMMIT: (0, 1, 2), P.DIVIDE: (0, 1, 2, 3, 4, 6, 8),
 }  # fmt: skip
 
 
@@ -62,6 +66,8 @@ def start_machine() -> Ints:
         P.WINDOW: 320, P.CROSS: 1, P.RENAME_RULE: 2, P.LOAD_PORTS: Q.AGU, P.VECTOR_LOAD_PORTS: 3 << 6,
         P.STORE_PORTS: 3 << 10, P.VECTOR_STORE_PORTS: 1 << 10, P.STORE_DATA: 3 << 16, P.NOP_FUSION: 1, P.SYNC: 1,
         P.SPLIT_COMMIT: 1, P.DIVIDE: 4, P.AGU_PORTS: Q.AGU, P.COMMIT: 1, P.DISPATCH: 4, P.PRESENT: NARROW,
+        P.QUEUE: 96, P.VECTOR_QUEUE: 128, P.NEAR_LINES: 64, P.LINE_COST: 16, P.NEAR_PAGES: 64, P.PAGE_COST: 0,
+        P.RENAME_INDEXED: 1, P.RENAME_OPS: 2, P.RENAME_LEAST: 4, P.COMMIT_RETIRED: 1, P.WAIT_ALL: 3,
     }.items():  # fmt: skip
         machine[at] = value
     return machine
@@ -84,7 +90,7 @@ class Fit:
     cycles: Floats
     params: NDArray[np.int32]
     machine: Ints
-    budget: int = 240
+    budget: int = 160
 
     def simulate(self, which: Ints) -> Floats:
         out = np.empty((len(which), P.RUN))
@@ -115,15 +121,33 @@ class Fit:
             best = self.try_values(self.machine, at, values, which, best, 1e-5)
         return best
 
+    def climb(self, at: tuple[int, int], values: tuple[int, ...], which: Ints, best: float) -> float:
+        """`try_values`, but of ordered values only near ones, as far as they get better, and a few far ones."""
+        here = int(np.searchsorted(values, self.params[at]))
+        far = {values[0], values[len(values) // 4], values[len(values) // 2], values[3 * len(values) // 4]}
+        near = {values[i] for i in (here - 2, here - 1, here + 1, here + 2) if 0 <= i < len(values)}
+        tried = near | far
+        while True:
+            before = best
+            best = self.try_values(self.params, at, sorted(tried), which, best, GAIN)
+            if best == before:
+                return best
+            here = int(np.searchsorted(values, self.params[at]))
+            more = {values[i] for i in (here - 1, here + 1) if 0 <= i < len(values)} - tried
+            if not more:
+                return best
+            tried = more
+
     def form(self, form: int, which: Ints) -> None:
         best = self.loss(which)
-        fields = [(P.LATENCY, CHOICES[P.LATENCY]), (P.UOPS, CHOICES[P.UOPS]),
-                  (P.PORTS, PORT_CHOICES[int(Q.KINDS[self.params[form, P.KIND]][1])]), (P.HOLD, CHOICES[P.HOLD]),
-                  (P.SLOTS, CHOICES[P.SLOTS])]  # fmt: skip
-        for field, values in fields:
-            if best < 0.003:
+        kind = int(Q.KINDS[self.params[form, P.KIND]][1])
+        for field in (P.LATENCY, P.UOPS, P.PORTS, P.HOLD, P.SLOTS):
+            if best < ENOUGH:
                 return
-            best = self.try_values(self.params, (form, field), values, which, best, GAIN)
+            if field == P.PORTS:
+                best = self.try_values(self.params, (form, field), PORT_CHOICES[kind], which, best, GAIN)
+            else:
+                best = self.climb((form, field), CHOICES[field], which, best)
 
 
 def blocks_of_forms(code: Decoded, which: Ints) -> dict[int, Ints]:

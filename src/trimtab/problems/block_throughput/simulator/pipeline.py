@@ -24,16 +24,20 @@ KINDS_: Final = 48
 # Machine parameters.
 (LOAD_LATENCY, VECTOR_LOAD_LATENCY, FORWARD, VECTOR_FORWARD, RENAMED, PARTIAL, WINDOW, INDEXED, STACK_FORWARD, CROSS,
  RENAME_RULE, LOAD_PORTS, VECTOR_LOAD_PORTS, STORE_PORTS, VECTOR_STORE_PORTS, MOVE_KINDS, COMMIT, STORE_DATA,
- NOP_FUSION, SYNC, SPLIT_COMMIT, AGU_PORTS, DIVIDE, DISPATCH, PRESENT) = range(25)  # fmt: skip
-MACHINE: Final = 25
+ NOP_FUSION, SYNC, SPLIT_COMMIT, AGU_PORTS, DIVIDE, DISPATCH, PRESENT, RENAME_OPS, QUEUE, VECTOR_QUEUE,
+ NEAR_LINES, LINE_COST, NEAR_PAGES, PAGE_COST, WAIT_ALL, LATE_COST,
+ RENAME_INDEXED, RENAME_LEAST, COMMIT_RETIRED, MISS) = range(38)  # fmt: skip
+MACHINE: Final = 38
 
 CALENDAR: Final = 1 << 13
+LINE_TABLE: Final = 1 << 10
+PAGE_TABLE: Final = 1 << 8
 HORIZON: Final = 1 << 10
 STORES: Final = 64
 POINTER: Final = 0x12345600
 # what a run tells
-CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS, LINES, PAGES, STRIDE = range(12)
-TELLS: Final = 12
+CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS, LINES, PAGES, STRIDE, SPREAD, LATE, FOREIGN, STORED = range(16)
+TELLS: Final = 16
 USE: Final = TELLS  # then what each port did, per iteration; then how many instructions there are of each kind
 KIND0: Final = USE + PORTS_
 RUN: Final = KIND0 + KINDS_
@@ -66,6 +70,19 @@ def _length(value):
 
 
 @njit(cache=True, inline="always")
+def passes_over(each, copies, room):
+    """How often a copy of the block counts its misses: the difference of the two unrollings has those of both."""
+    if each * copies <= room:
+        return np.int64(0)
+    return np.int64(2) if each * copies / 2 <= room else np.int64(1)
+
+
+@njit(cache=True, inline="always")
+def _slot(number):
+    return np.int64((uint64(number) * uint64(0x9E3779B97F4A7C15)) >> uint64(40))
+
+
+@njit(cache=True, inline="always")
 def _pattern(address, size):
     p = uint64(POINTER)
     shift = uint64(8 * (address & 7))
@@ -84,6 +101,15 @@ def _book(busy, use, at, mask, hold):
             port = 0
             while (bit >> port) != 1:
                 port += 1
+            rest = free ^ bit
+            other = port
+            while rest:  # of several, the one that had the least to do
+                other += 1
+                if (rest >> other) & 1:
+                    rest ^= np.int64(1) << other
+                    if use[other] < use[port]:
+                        port = other
+            bit = np.int64(1) << port
             use[port] += hold
             for k in range(hold):
                 busy[(c + k) & (CALENDAR - 1)] |= bit
@@ -103,7 +129,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     use = np.zeros(32, np.float64)
     first_load = np.zeros(n, np.int64)
     first_store = np.zeros(n, np.int64)
-    lines = pages = stride = 0.0
+    stride = 0.0
     code_bytes = np.int64(0)
     out[:] = 0
     for i in range(n):
@@ -116,6 +142,12 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     s_value = np.zeros(STORES, np.int64)
     s_base = np.zeros(STORES, np.int64)
     s_when = np.zeros(STORES, np.int64)
+    s_index = np.zeros(STORES, np.int64)
+    s_iversion = np.zeros(STORES, np.int64)
+    s_issue = np.zeros(STORES, np.int64)
+    all_ready = np.int64(0)
+    late = 0
+    foreign = 0
     stores = 0
     window = machine[WINDOW]
     dispatch = machine[DISPATCH]
@@ -136,6 +168,15 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     fusible = False
     pending = False
     version = np.zeros(16, np.int64)
+    leaves = np.zeros((2, CALENDAR), np.int32)
+    inside = np.zeros(2, np.int64)
+    seen = np.zeros(2, np.int64)
+    line_of = np.full(LINE_TABLE, np.int64(-1))
+    page_of = np.full(PAGE_TABLE, np.int64(-1))
+    new_lines = 0
+    new_pages = 0
+    store_lines = 0
+    miss_latency = np.int64(0)
     s_version = np.zeros(STORES, np.int64)
     s_rsp = np.zeros(STORES, np.int64)
     s_commit = np.zeros(STORES, np.int64)
@@ -143,6 +184,11 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
         if it == skip:
             t_skip = max(max(last, commit), front // UNITS)
             use[:] = 0
+            if it > 1:
+                miss_latency = machine[MISS] * passes_over((new_lines + store_lines) / it, copies, 8 * machine[NEAR_LINES])
+            new_lines = 0
+            new_pages = 0
+            store_lines = 0
             f_skip = front
         position = np.int64(0)
         for i in range(n):
@@ -164,6 +210,18 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 front += p[SLOTS] * dispatch
                 fusible = True
             d = front // UNITS
+            group = 1 if r[R.VECTOR] > 0 else 0
+            room = machine[VECTOR_QUEUE] if group else machine[QUEUE]
+            while True:  # operations that wait for their operands fill the scheduler
+                while seen[group] < d:
+                    seen[group] += 1
+                    inside[group] -= leaves[group, seen[group] & (CALENDAR - 1)]
+                    leaves[group, seen[group] & (CALENDAR - 1)] = 0
+                if inside[group] < room:
+                    break
+                d += 1
+                front = d * UNITS
+            issued = d
             while cleared < d + CALENDAR // 2:  # recycle the calendar
                 busy[cleared & (CALENDAR - 1)] = 0
                 cleared += 1
@@ -195,15 +253,21 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     if it == skip:
                         first_load[i] = la
                     elif it == iterations - 1:
-                        step = abs((la - first_load[i]) / (iterations - 1.0 - skip))
-                        lines += min(step / 64.0, 1.0) * copies
-                        pages += min(step / 4096.0, 1.0) * copies
-                        stride = max(stride, step)
+                        stride = max(stride, abs((la - first_load[i]) / (iterations - 1.0 - skip)))
+                    missed = np.int64(0)
+                    if line_of[_slot(la >> 6) & (LINE_TABLE - 1)] != la >> 6:
+                        line_of[_slot(la >> 6) & (LINE_TABLE - 1)] = la >> 6
+                        new_lines += 1
+                        missed = miss_latency
+                    if page_of[_slot(la >> 12) & (PAGE_TABLE - 1)] != la >> 12:
+                        page_of[_slot(la >> 12) & (PAGE_TABLE - 1)] = la >> 12
+                        new_pages += 1
                     wide = r[R.VECTOR] > 0
                     ports = present & (machine[VECTOR_LOAD_PORTS] if wide else machine[LOAD_PORTS])
                     if when > top:
                         when = top
                     issue = _book(busy, use, when, ports, 1)
+                    issued = issue
                     if (la & 63) + width > 64:
                         crossings += 1
                         issue = _book(busy, use, issue, ports, 1) + machine[CROSS]
@@ -212,7 +276,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     latency = machine[VECTOR_LOAD_LATENCY] if wide else machine[LOAD_LATENCY]
                     if index >= 0 or (base >= 0 and r[R.LOAD + R.SCALE] > 1):
                         latency += machine[INDEXED]
-                    arrives = issue + latency
+                    arrives = issue + latency + missed
                     moved = _pattern(la, width)
                     for k in range(1, min(stores, STORES) + 1):
                         j = (stores - k) & (STORES - 1)
@@ -221,23 +285,45 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                                 forwards += 1
                                 moved = s_value[j] if s_addr[j] == la and s_size[j] == width else opaque
                                 delay = machine[VECTOR_FORWARD] if wide else machine[FORWARD]
-                                got = max(arrives, s_ready[j] + delay)
+                                from_data = s_ready[j]
+                                if machine[WAIT_ALL] == 1 or (machine[WAIT_ALL] == 2 and s_base[j] != base):
+                                    from_data = all_ready
+                                elif machine[WAIT_ALL] == 3 or (machine[WAIT_ALL] == 4 and s_base[j] != base):
+                                    for other in range(k + 1, min(stores, STORES) + 1):
+                                        o = (stores - other) & (STORES - 1)
+                                        if s_addr[o] == s_addr[j]:
+                                            from_data = max(from_data, s_ready[o])
+                                            break
+                                got = max(arrives, from_data + delay)
+                                if s_issue[j] > issue:  # the load could have gone before the store's address was known
+                                    late += 1
+                                    got = max(got, s_issue[j] + delay) + machine[LATE_COST]
+                                if s_base[j] != base or s_version[j] != version[max(base, 0)]:
+                                    foreign += 1
                                 rule = machine[RENAME_RULE]
                                 if (
                                     not wide
+                                    and not flags & R.LOCKED
+                                    and (
+                                        p[UOPS] == 0
+                                        or r[R.STORE + R.WIDTH] > 0
+                                        or machine[RENAME_OPS] == 1
+                                        or (machine[RENAME_OPS] == 2 and (base == 4 or base == 5))
+                                    )
                                     and s_base[j] == base
-                                    and index < 0
-                                    and width >= 4
+                                    and s_index[j] == index
+                                    and (index < 0 or (machine[RENAME_INDEXED] > 0 and s_iversion[j] == version[index & 15]))
+                                    and width >= machine[RENAME_LEAST]
                                     and s_addr[j] == la
                                     and (rule == 2 or (rule == 1 and (base == 4 or base == 5)))
-                                    and s_version[j] == version[base]
+                                    and s_version[j] == version[max(base, 0)]
                                 ):
                                     renames += 1
                                     got = max(s_ready[j], d) + machine[RENAMED]
                                 arrives = got
                             else:
                                 partials += 1
-                                arrives = max(issue, s_when[j]) + machine[PARTIAL]
+                                arrives = max(issue, s_commit[j] if machine[COMMIT_RETIRED] > 0 else s_when[j]) + machine[PARTIAL]
                                 moved = opaque
                             break
                     if arrives > start:
@@ -255,6 +341,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                         syncs += 1
             # the operation
             uops = p[UOPS]
+            divided = opaque
             done = start
             if flags & (R.ZEROING | R.NOP):
                 done = d
@@ -266,6 +353,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 begin = start
                 for k in range(uops):
                     begin = max(begin, _book(busy, use, start, p[PORTS] & present, p[HOLD]))
+                issued = begin
                 done = begin + p[LATENCY]
                 if flags & R.DIVIDES:
                     dividend, divisor = (
@@ -278,6 +366,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     ):
                         bits = _length(_mask(value[2], r[R.BYTES])) + 8 * r[R.BYTES] - _length(divisor)
                     bits = min(max(bits, 0), 8 * r[R.BYTES])
+                    divided = dividend // divisor if bits < 64 and divisor > 0 and dividend >= 0 else opaque
                     extra = bits * machine[DIVIDE] // 8
                     done += extra
                     for k in range(extra):
@@ -361,10 +450,13 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 if it == skip:
                     first_store[i] = sa
                 elif it == iterations - 1:
-                    step = abs((sa - first_store[i]) / (iterations - 1.0 - skip))
-                    lines += min(step / 64.0, 1.0) * copies
-                    pages += min(step / 4096.0, 1.0) * copies
-                    stride = max(stride, step)
+                    stride = max(stride, abs((sa - first_store[i]) / (iterations - 1.0 - skip)))
+                if line_of[_slot(sa >> 6) & (LINE_TABLE - 1)] != sa >> 6:
+                    line_of[_slot(sa >> 6) & (LINE_TABLE - 1)] = sa >> 6
+                    store_lines += 1
+                if page_of[_slot(sa >> 12) & (PAGE_TABLE - 1)] != sa >> 12:
+                    page_of[_slot(sa >> 12) & (PAGE_TABLE - 1)] = sa >> 12
+                    new_pages += 1
                 wide = r[R.VECTOR] > 0
                 ports = machine[VECTOR_STORE_PORTS] if wide else machine[STORE_PORTS]
                 if when > top:
@@ -377,6 +469,8 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     crossings += 1
                     issue = _book(busy, use, issue, ports, 1)
                 commit = max(commit, max(issue, done))
+                if machine[COMMIT_RETIRED] > 0:
+                    commit = max(commit, last)
                 if sa >> 5 != block:
                     commit += machine[COMMIT]
                     commits += 1
@@ -394,11 +488,18 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 s_ready[j] = max(done, issue) if machine[RENAME_RULE] == 0 else done
                 s_when[j] = max(done, issue)
                 s_value[j] = _mask(result, width)
-                s_base[j] = base if index < 0 else -9
+                s_base[j] = base
+                s_index[j] = index
+                s_iversion[j] = version[index & 15] if index >= 0 else 0
+                s_issue[j] = issue
+                all_ready = max(all_ready, done)
                 stores += 1
                 stored = issue
             if stored > last:
                 last = stored
+            if issued > d:
+                inside[group] += 1
+                leaves[group, issued & (CALENDAR - 1)] += 1
             # results
             for k in range(r[R.WRITES]):
                 x = r[R.WRITE0 + k]
@@ -412,7 +513,10 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 if target >= 0:
                     w = target
                 width = np.int64(r[R.BYTES])
-                if act == R.OPAQUE:
+                if flags & R.DIVIDES:
+                    value[0] = divided
+                    value[2] = opaque & 0xFF
+                elif act == R.OPAQUE:
                     for k in range(r[R.WRITES]):
                         if r[R.WRITE0 + k] < 16:
                             value[r[R.WRITE0 + k]] = opaque + 0x1000 * k
@@ -427,8 +531,16 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
             count += 1
     end = max(max(last, commit), front // UNITS)
     span = iterations - skip
+    lines, pages, stored_lines = new_lines / span, new_pages / span, store_lines / span
     out[CYCLES] = (end - t_skip) / span
+    # what goes through more lines or pages than the first level holds, again and again, misses it every time
+    again = passes_over(lines + stored_lines, copies, 8 * machine[NEAR_LINES])
+    out[CYCLES] = max(out[CYCLES], again * lines * machine[LINE_COST] / 8)
+    again = passes_over(pages, copies, machine[NEAR_PAGES])
+    out[CYCLES] = max(out[CYCLES], again * pages * machine[PAGE_COST] / 8)
     out[FRONT] = (front - f_skip) / (float(UNITS) * span)
+    out[STORED] = stored_lines
+    out[LATE], out[FOREIGN] = late / iterations, foreign / iterations
     out[FORWARDS] = forwards / iterations
     out[PARTIALS] = partials / iterations
     out[CROSSINGS] = crossings / iterations
@@ -436,7 +548,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     out[LAST] = last / iterations
     out[COMMITS] = commits / iterations
     out[SYNCS] = syncs / iterations
-    out[LINES], out[PAGES], out[STRIDE] = lines, pages, min(stride, 1e6)
+    out[LINES], out[PAGES], out[STRIDE], out[SPREAD] = lines, pages, min(stride, 1e6), copies
     for k in range(PORTS_):
         out[USE + k] = use[k] / span
 
@@ -463,6 +575,6 @@ def check(params: NDArray[np.int64], machine: NDArray[np.int64]) -> None:
             raise DataError(f"a skeleton: parameter {column} of a form is not in {least} to {most}")
     masks = (PRESENT, LOAD_PORTS, VECTOR_LOAD_PORTS, STORE_PORTS, VECTOR_STORE_PORTS, STORE_DATA, AGU_PORTS)
     for at, value in enumerate(machine.tolist()):
-        least, most = (1, (1 << PORTS_) - 1) if at in masks else (1, 500) if at == WINDOW else (0, 100)
+        least, most = (1, (1 << PORTS_) - 1) if at in masks else (1, 500) if at in (WINDOW, QUEUE, VECTOR_QUEUE) else (0, 1000)
         if not least <= value <= most:
             raise DataError(f"a skeleton: parameter {at} of the machine is {value}, not in {least} to {most}")

@@ -32,7 +32,7 @@ _LOG: Final = logging.getLogger("trimtab")
 class Settings:
     """All that training depends on besides its blocks and its seed."""
 
-    seconds: float = 150.0  # CPU; the learning rate falls to nothing over them
+    seconds: float = 120.0  # CPU; the learning rate falls to nothing over them
     epochs: float = np.inf  # at most
     hidden: int = 64
     work: int = 6000  # tokens, or nodes and edges, in a batch
