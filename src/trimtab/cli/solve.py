@@ -179,7 +179,7 @@ def _print(metrics: Sequence[Metric], answer: Answer) -> None:
 
 
 def _note(tried: Attempt) -> str:
-    if tried.feasible or tried.metrics is None:  # without metrics nothing was judged
+    if tried.feasible or not tried.metrics:  # without metrics nothing was judged
         return tried.note
     return f"infeasible. {tried.note}"
 

@@ -8,10 +8,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from trimtab.core.errors import DataError
 from trimtab.core.extras import Lazy, lazy
-from trimtab.core.problem import Problem
+from trimtab.core.problem import Problem, Rendering
 
-from .problem import METRICS, BlockSet
+from .problem import METRICS, BlockSet, Notion, Prediction
 from .workload import SUITES, instances
 
 if TYPE_CHECKING:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The solver: a simulator with learned parameters, a boosted correction of it, and an interval, for each CPU it knows."""
+"""The solver: a simulator with learned parameters, a boosted correction and an interval, for each CPU it knows."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from .trees import Trees
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "calibrated.safetensors"
 NAME: Final = "calibrated"
 CHUNK: Final = 4096  # blocks at a time
-STRANGE: Final = 0.7  # half-width (log) of the interval of a block with an instruction that was never measured, at least
+STRANGE: Final = 0.7  # least half-width (log) of the interval of a block with an instruction that was never measured
 _LOG: Final = logging.getLogger("trimtab")
 _MOST: Final = 1 << 20  # rows, trees or nodes in a file
 
@@ -153,9 +153,8 @@ class Calibrated:
                 name: (len(forest.root), len(forest.feature))
                 for name, forest in (("residual", core.residual), ("spread", core.spread))
             }
-            about.append(
-                {"cpu": core.cpu, "notion": core.notion, "codes": codes, "rows": len(rows), "factor": core.factor, **sizes}
-            )
+            told = {"cpu": core.cpu, "notion": core.notion, "codes": codes, "rows": len(rows), "factor": core.factor}
+            about.append({**told, **sizes})
         save_weights(path, arrays, {**self.card, "solver": NAME, "cores": about})
 
     @classmethod
@@ -236,7 +235,7 @@ def _skeleton(codes: Sequence[str], rows: NDArray[np.float32], machine: NDArray[
     params, support = Q.prior(), np.zeros(Q.VARIANTS * len(Q.forms()), np.int32)
     numbers = {name: at for at, name in enumerate(Q.code_names())}
     table = rows.astype(np.int64)
-    if len(table) and not (0 <= table[:, 0].min() and table[:, 0].max() < len(codes)):
+    if len(table) and not (table[:, 0].min() >= 0 and table[:, 0].max() < len(codes)):
         raise DataError("a skeleton: a form of a code that is not named")
     P.check(table[:, 3:], machine.astype(np.int64))
     for index, variant, count, *fields in table.tolist():

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the boosted residual sees of a block: the skeleton's answer, what bounds it, and what it is made of; compiled."""
+"""What the boosted residual sees of a block: the simulator's answer, what bounds it, what it is made of; compiled."""
 
 from __future__ import annotations
 

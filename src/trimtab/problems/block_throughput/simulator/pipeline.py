@@ -178,7 +178,6 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     store_lines = 0
     miss_latency = np.int64(0)
     s_version = np.zeros(STORES, np.int64)
-    s_rsp = np.zeros(STORES, np.int64)
     s_commit = np.zeros(STORES, np.int64)
     for it in range(iterations):
         if it == skip:

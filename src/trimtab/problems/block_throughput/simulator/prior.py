@@ -151,7 +151,7 @@ def prior() -> Ints:
         if "ZMM" in name:
             hold *= 2
         moves = bare.startswith("MOV") and not re.search("MSK|MOVD$|MOVQ$", bare) and "CMOV" not in bare
-        loads = moves or mnemonic.startswith(("PUSH", "POP")) and mnemonic != "POPCNT" or bare.startswith("LDDQU")
+        loads = moves or (mnemonic.startswith(("PUSH", "POP")) and mnemonic != "POPCNT") or bare.startswith("LDDQU")
         for variant in range(VARIANTS):
             row, memory = table[VARIANTS * code + variant], variant & 1
             row[SLOTS] = SLOT * max(1, min(uops, 8)) if uops > 1 else SLOT

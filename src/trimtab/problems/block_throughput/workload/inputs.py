@@ -94,7 +94,7 @@ def _text(path: Path, head: bytes) -> BlockSet:
                 f"{path} is neither an ELF binary, nor hexadecimal digits or assembly text, nor a set of labels (.npz)"
             ) from None
         start = head[: error.start].decode()
-    told = {name: value for name, value in _DIRECTIVE.findall(start)}
+    told = dict(_DIRECTIVE.findall(start))
     lines = [line.strip() for line in start.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines:
