@@ -218,9 +218,9 @@ class Describer:
         elif name == "POP":
             source, size = MEMORY, 8
         elif name == "CDQE":
-            target, source, size = 0, 0, 4
+            target, source, size, row[BYTES] = 0, 0, 4, 8
         elif name in ("CDQ", "CQO", "CWD"):  # of what is positive
-            row[ACT], target, source, size = COPY, 2, IMMEDIATE, 0
+            row[ACT], target, source, size, row[BYTES] = COPY, 2, IMMEDIATE, 0, 8
         elif name == "IMUL" and one.op_count == 2:
             source, size = place(1)
         elif name == "IMUL" and one.op_count == 3:

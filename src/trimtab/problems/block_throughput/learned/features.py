@@ -21,7 +21,7 @@ NAMES: Final = (
     *("log_cycles", "front", "alu", "alu_port", "agu", "stores", "fpu", "fpu_port", "commit", "forwards", "partials"),
     *("crossings", "renames", "commits", "syncs", "lines", "pages", "stride", "instructions", "copies", "bytes"),
     *("bytes_each", "agu_uops", "store_uops", "alu_uops", "fpu_uops", "wide", "longest", "immediate_stores", "last_mix"),
-    *("lines_all", "pages_all", "late", "foreign", "stored"),
+    *("lines_all", "pages_all", "late", "foreign", "stored", "aliases"),
     *(f"kind{at}" for at in range(len(Q.KINDS))),
 )  # fmt: skip
 _FIXED: Final = len(NAMES) - len(Q.KINDS)
@@ -66,15 +66,16 @@ def _fill(row: Any, imm: Any, size: Any, first: Any, records: Any, told: Any, ki
         x[22], x[23], x[24], x[25] = agu, stores, alu, fpu
         x[26], x[27], x[28] = wide, longest, immediates
         x[29] = (alu + agu) / 4 / cycles
-        x[30], x[31] = out[P.LINES] * copies, out[P.PAGES] * copies
+        x[30], x[31] = (out[P.LINES] + out[P.STORED]) * copies, out[P.PAGES] * copies
         x[32], x[33], x[34] = out[P.LATE], out[P.FOREIGN], out[P.STORED]
+        x[35] = out[P.ALIASES]
         for k in range(kinds):
-            x[35 + k] = out[P.KIND0 + k]
+            x[36 + k] = out[P.KIND0 + k]
 
 
 def features(code: Decoded, told: NDArray[np.float64]) -> NDArray[np.float32]:
     """(blocks, len(NAMES)), of decoded blocks and what the simulator told of them."""
     table = np.zeros((len(told), len(NAMES)), np.float32)
-    assert _FIXED == 35
+    assert _FIXED == 36
     _fill(code.row, code.imm, code.size, code.first, code.records, told, len(Q.KINDS), table)
     return table

@@ -36,8 +36,8 @@ HORIZON: Final = 1 << 10
 STORES: Final = 64
 POINTER: Final = 0x12345600
 # what a run tells
-CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS, LINES, PAGES, STRIDE, SPREAD, LATE, FOREIGN, STORED = range(16)
-TELLS: Final = 16
+CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS, LINES, PAGES, STRIDE, SPREAD, LATE, FOREIGN, STORED, ALIASES = range(17)
+TELLS: Final = 17
 USE: Final = TELLS  # then what each port did, per iteration; then how many instructions there are of each kind
 KIND0: Final = USE + PORTS_
 RUN: Final = KIND0 + KINDS_
@@ -147,6 +147,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     s_issue = np.zeros(STORES, np.int64)
     all_ready = np.int64(0)
     late = 0
+    aliases = 0
     foreign = 0
     stores = 0
     window = machine[WINDOW]
@@ -279,6 +280,8 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     moved = _pattern(la, width)
                     for k in range(1, min(stores, STORES) + 1):
                         j = (stores - k) & (STORES - 1)
+                        if (s_addr[j] ^ la) & 0xFF8 == 0 and (s_addr[j] ^ la) >> 12 != 0:  # the same but for the page
+                            aliases += 1
                         if s_addr[j] < la + width and la < s_addr[j] + s_size[j]:
                             if s_addr[j] <= la and la + width <= s_addr[j] + s_size[j]:
                                 forwards += 1
@@ -538,7 +541,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     again = passes_over(pages, copies, machine[NEAR_PAGES])
     out[CYCLES] = max(out[CYCLES], again * pages * machine[PAGE_COST] / 8)
     out[FRONT] = (front - f_skip) / (float(UNITS) * span)
-    out[STORED] = stored_lines
+    out[STORED], out[ALIASES] = stored_lines, aliases / iterations
     out[LATE], out[FOREIGN] = late / iterations, foreign / iterations
     out[FORWARDS] = forwards / iterations
     out[PARTIALS] = partials / iterations
