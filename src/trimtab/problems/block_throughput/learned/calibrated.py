@@ -30,6 +30,7 @@ from .trees import Trees
 
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "calibrated.safetensors"
 NAME: Final = "calibrated"
+VERSION: Final = f"{P.VERSION}.{len(NAMES)}.{P.MACHINE}"  # of what the parameters and the trees mean
 CHUNK: Final = 4096  # blocks at a time
 STRANGE: Final = 0.7  # least half-width (log) of the interval of a block with an instruction that was never measured
 _LOG: Final = logging.getLogger("trimtab")
@@ -155,7 +156,7 @@ class Calibrated:
             }
             told = {"cpu": core.cpu, "notion": core.notion, "codes": codes, "rows": len(rows), "factor": core.factor}
             about.append({**told, **sizes})
-        save_weights(path, arrays, {**self.card, "solver": NAME, "cores": about})
+        save_weights(path, arrays, {**self.card, "solver": NAME, "version": VERSION, "cores": about})
 
     @classmethod
     def load(cls, path: Path, *, correct: bool = True) -> Calibrated:
@@ -163,6 +164,11 @@ class Calibrated:
         card = read_card(path)
         if card.get("solver") != NAME:
             raise DataError(f"weights file {path}: of the solver {card.get('solver')!r}, not of {NAME!r}")
+        if card.get("version") != VERSION:
+            raise DataError(
+                f"weights file {path}: made for version {card.get('version')!r} of the simulator, this is {VERSION}: "
+                "train or capture again"
+            )
         try:
             about = [_About(one) for one in card["cores"]]
         except (KeyError, TypeError, ValueError) as error:

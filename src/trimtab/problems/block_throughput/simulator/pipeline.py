@@ -29,6 +29,8 @@ KINDS_: Final = 48
  RENAME_INDEXED, RENAME_LEAST, COMMIT_RETIRED, MISS) = range(38)  # fmt: skip
 MACHINE: Final = 38
 
+#: Raised when parameters that were learned before would mean something else.
+VERSION: Final = 1
 CALENDAR: Final = 1 << 13
 LINE_TABLE: Final = 1 << 10
 PAGE_TABLE: Final = 1 << 8
