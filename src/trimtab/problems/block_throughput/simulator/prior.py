@@ -160,6 +160,4 @@ def prior() -> Ints:
                 row[UOPS] = row[LATENCY] = 0
                 row[SLOTS] = SLOT
             row[KIND] = kind_of(bare, name, vector, bool(memory))
-        if mnemonic in ("NOP", "ENDBR64"):
-            table[VARIANTS * code : VARIANTS * (code + 1), SLOTS] = SLOT // 2
     return table
