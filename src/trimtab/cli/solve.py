@@ -41,7 +41,11 @@ class Answer:
 @names_option("--solver", "One, or several with commas. Default: all that decide at once.", "solvers")
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file from `train`.")
 @click.option(
-    "--only", "--function", "only", multiple=True, metavar="NAME",
+    "--only",
+    "--function",
+    "only",
+    multiple=True,
+    metavar="NAME",
     help="Only this part of the input (a function of a binary, say). Repeatable.",
 )
 @backend_option

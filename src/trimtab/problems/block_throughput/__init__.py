@@ -60,9 +60,7 @@ def _parse(paths: Sequence[Path]) -> Mapping[str, BlockSet]:
     return parse(paths)
 
 
-def _render(
-    instance: BlockSet, decision: Prediction, backend: Backend[BlockSet, Prediction], seed: int
-) -> Rendering:
+def _render(instance: BlockSet, decision: Prediction, backend: Backend[BlockSet, Prediction], seed: int) -> Rendering:
     from .listing import render
 
     return render(instance, decision, backend, seed)

@@ -47,14 +47,31 @@ _ZEROING: Final = {
     f"{v}{name}"
     for v in ("", "V")
     for name in (
-        "XORPS XORPD PXOR PSUBB PSUBW PSUBD PSUBQ PCMPGTB PCMPGTW PCMPGTD PCMPGTQ PANDN ANDNPS ANDNPD "
-        "PSUBUSB PSUBUSW PSUBSB PSUBSW PXORD PXORQ"
-    ).split()
+        *("XORPS", "XORPD", "PXOR", "PSUBB", "PSUBW", "PSUBD", "PSUBQ", "PCMPGTB", "PCMPGTW"),
+        *("PCMPGTD", "PCMPGTQ", "PANDN", "ANDNPS", "ANDNPD", "PSUBUSB", "PSUBUSW", "PSUBSB", "PSUBSW"),
+        *("PXORD", "PXORQ"),
+    )
 } | {"XOR", "SUB"}  # fmt: skip
 _ONES: Final = {f"{v}PCMPEQ{size}" for v in ("", "V") for size in "BWDQ"}
 _MOVES: Final = {
-    *("MOV MOVAPS MOVAPD MOVUPS MOVUPD MOVDQA MOVDQU VMOVAPS VMOVAPD VMOVUPS VMOVUPD VMOVDQA VMOVDQU".split()),
-    *("VMOVDQA32 VMOVDQA64 VMOVDQU32 VMOVDQU64 XCHG MOVSXD".split()),
+    *(
+        [
+            "MOV",
+            "MOVAPS",
+            "MOVAPD",
+            "MOVUPS",
+            "MOVUPD",
+            "MOVDQA",
+            "MOVDQU",
+            "VMOVAPS",
+            "VMOVAPD",
+            "VMOVUPS",
+            "VMOVUPD",
+            "VMOVDQA",
+            "VMOVDQU",
+        ]
+    ),
+    *(["VMOVDQA32", "VMOVDQA64", "VMOVDQU32", "VMOVDQU64", "XCHG", "MOVSXD"]),
 }
 _NOPS: Final = {"NOP", "ENDBR64", "FNOP", "PREFETCHT0", "PREFETCHT1", "PREFETCHT2", "PREFETCHNTA", "PREFETCHW"}
 #: Read or write rax and rdx without naming them, which may also be in an address.

@@ -58,7 +58,7 @@ KEY0, KEY1, DISP, IMM, SIZE, START = range(6)
 
 @njit(cache=True, inline="never")
 def _measure(code, at, end, primary, escaped, out):
-    """One instruction: its length, displacement's offset and size, immediate's offset and size into `out`; False: none."""
+    """Length, displacement's offset and size, immediate's offset and size, into `out`; False: no instruction."""
     p = at
     operand16 = False
     address32 = False

@@ -55,9 +55,7 @@ def _without(
 _MANY: Final = 0x3FFF << P.PORTS_  # ports that nothing else uses
 
 
-def _shares(
-    block: bytes, params: NDArray[np.int32], machine: NDArray[np.int64], full: float
-) -> NDArray[np.float64]:
+def _shares(block: bytes, params: NDArray[np.int32], machine: NDArray[np.int64], full: float) -> NDArray[np.float64]:
     """How much faster the block is without an instruction; evenly shared where no single one matters."""
     code = decode([block])
     gains = np.zeros(len(code.row))

@@ -20,8 +20,8 @@ LEAST: Final = 0.02  # cycles: nothing is faster
 NAMES: Final = (
     *("log_cycles", "front", "alu", "alu_port", "agu", "stores", "fpu", "fpu_port", "commit", "forwards", "partials"),
     *("crossings", "renames", "commits", "syncs", "lines", "pages", "stride", "instructions", "copies", "bytes"),
-    *("bytes_each", "agu_uops", "store_uops", "alu_uops", "fpu_uops", "wide", "longest", "immediate_stores", "last_mix"),
-    *("lines_all", "pages_all", "late", "foreign", "stored", "aliases"),
+    *("bytes_each", "agu_uops", "store_uops", "alu_uops", "fpu_uops", "wide", "longest", "immediate_stores"),
+    *("last_mix", "lines_all", "pages_all", "late", "foreign", "stored", "aliases"),
     *(f"kind{at}" for at in range(len(Q.KINDS))),
 )  # fmt: skip
 _FIXED: Final = len(NAMES) - len(Q.KINDS)

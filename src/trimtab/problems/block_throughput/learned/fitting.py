@@ -53,8 +53,10 @@ MACHINE_CHOICES: Final = {
     P.STORE_PORTS: (3 << 10, 1 << 10), P.VECTOR_STORE_PORTS: (3 << 10, 1 << 10), P.STORE_DATA: (3 << 16, 1 << 16),
     P.QUEUE: (16, 20, 24, 28, 36, 48, 64, 96, 400), P.VECTOR_QUEUE: (48, 64, 96, 128, 160, 400),
     P.NEAR_LINES: (32, 48, 56, 64, 72, 96, 128), P.LINE_COST: (0, 4, 8, 12, 16, 20, 24, 32),
-    P.NEAR_PAGES: (32, 48, 64, 72, 96, 128), P.PAGE_COST: (0, 12, 20, 28, 36, 48, 64), P.MISS: (0, 6, 10, 14), P.RENAME_OPS: (0, 1, 2), P.WAIT_ALL: (0, 1, 3), P.LATE_COST: (0, 5, 10, 20), P.RENAME_INDEXED: (0, 1),
-    P.RENAME_LEAST: (1, 4, 8), P.NOP_FUSION: (0, 1), P.COMMIT: (0, 1, 2), P.SYNC: (0, 1, 2), P.SPLIT_COMMIT: (0, 1, 2), P.DIVIDE: (0, 1, 2, 3, 4, 6, 8),
+    P.NEAR_PAGES: (32, 48, 64, 72, 96, 128), P.PAGE_COST: (0, 12, 20, 28, 36, 48, 64), P.MISS: (0, 6, 10, 14),
+    P.RENAME_OPS: (0, 1, 2), P.WAIT_ALL: (0, 1, 3), P.LATE_COST: (0, 5, 10, 20), P.RENAME_INDEXED: (0, 1),
+    P.RENAME_LEAST: (1, 4, 8), P.NOP_FUSION: (0, 1), P.COMMIT: (0, 1, 2), P.SYNC: (0, 1, 2),
+    P.SPLIT_COMMIT: (0, 1, 2), P.DIVIDE: (0, 1, 2, 3, 4, 6, 8),
 }  # fmt: skip
 
 

@@ -14,7 +14,8 @@ from trimtab.core.errors import DataError
 from ..decode import records as R
 
 # Columns of the parameters of one code.
-# SLOTS: quarters of an instruction's place in dispatch; HOLD: cycles that a uop holds its port; KIND: index into `prior.KINDS`.
+# SLOTS: quarters of an instruction's place in dispatch; HOLD: cycles that a micro-operation holds its port; KIND:
+# index into `prior.KINDS`.
 SLOTS, LATENCY, UOPS, PORTS, HOLD, KIND = range(6)
 FIELDS: Final = 6
 PORTS_: Final = 18  # ALU 0-5, address generation 6-9, stores 10-11, FPU 12-15, vector store data 16-17
@@ -38,9 +39,28 @@ HORIZON: Final = 1 << 10
 STORES: Final = 64
 POINTER: Final = 0x12345600
 # what a run tells
-CYCLES, FRONT, FORWARDS, PARTIALS, CROSSINGS, RENAMES, COMMITS, LAST, SYNCS, LINES, PAGES, STRIDE, SPREAD, LATE, FOREIGN, STORED, ALIASES = range(17)
+(
+    CYCLES,
+    FRONT,
+    FORWARDS,
+    PARTIALS,
+    CROSSINGS,
+    RENAMES,
+    COMMITS,
+    LAST,
+    SYNCS,
+    LINES,
+    PAGES,
+    STRIDE,
+    SPREAD,
+    LATE,
+    FOREIGN,
+    STORED,
+    ALIASES,
+) = range(17)
 TELLS: Final = 17
-USE: Final = TELLS  # then what each port did, per iteration; then how many instructions there are of each kind
+# Then what each port did, per iteration; then how many instructions there are of each kind.
+USE: Final = TELLS
 KIND0: Final = USE + PORTS_
 RUN: Final = KIND0 + KINDS_
 SLOT_: Final = 4
@@ -187,7 +207,9 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
             t_skip = max(max(last, commit), front // UNITS)
             use[:] = 0
             if it > 1:
-                miss_latency = machine[MISS] * passes_over((new_lines + store_lines) / it, copies, 8 * machine[NEAR_LINES])
+                miss_latency = machine[MISS] * passes_over(
+                    (new_lines + store_lines) / it, copies, 8 * machine[NEAR_LINES]
+                )
             new_lines = 0
             new_pages = 0
             store_lines = 0
@@ -316,7 +338,10 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                                     )
                                     and s_base[j] == base
                                     and s_index[j] == index
-                                    and (index < 0 or (machine[RENAME_INDEXED] > 0 and s_iversion[j] == version[index & 15]))
+                                    and (
+                                        index < 0
+                                        or (machine[RENAME_INDEXED] > 0 and s_iversion[j] == version[index & 15])
+                                    )
                                     and width >= machine[RENAME_LEAST]
                                     and s_addr[j] == la
                                     and (rule == 2 or (rule == 1 and (base == 4 or base == 5)))
@@ -327,7 +352,10 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                                 arrives = got
                             else:
                                 partials += 1
-                                arrives = max(issue, s_commit[j] if machine[COMMIT_RETIRED] > 0 else s_when[j]) + machine[PARTIAL]
+                                arrives = (
+                                    max(issue, s_commit[j] if machine[COMMIT_RETIRED] > 0 else s_when[j])
+                                    + machine[PARTIAL]
+                                )
                                 moved = opaque
                             break
                     if arrives > start:
@@ -355,7 +383,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 if start > top:
                     start = top
                 begin = start
-                for k in range(uops):
+                for _ in range(uops):
                     begin = max(begin, _book(busy, use, start, p[PORTS] & present, p[HOLD]))
                 issued = begin
                 done = begin + p[LATENCY]
@@ -373,8 +401,8 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     divided = dividend // divisor if bits < 64 and divisor > 0 and dividend >= 0 else opaque
                     extra = bits * machine[DIVIDE] // 8
                     done += extra
-                    for k in range(extra):
-                        busy[(begin + k) & (CALENDAR - 1)] |= p[PORTS]
+                    for later in range(extra):
+                        busy[(begin + later) & (CALENDAR - 1)] |= p[PORTS]
             elif p[LATENCY] > 0 and r[R.WRITES] > 0 and not has_load:
                 done = start + p[LATENCY]
             # arithmetic on addresses
@@ -579,6 +607,8 @@ def check(params: NDArray[np.int64], machine: NDArray[np.int64]) -> None:
             raise DataError(f"a skeleton: parameter {column} of a form is not in {least} to {most}")
     masks = (PRESENT, LOAD_PORTS, VECTOR_LOAD_PORTS, STORE_PORTS, VECTOR_STORE_PORTS, STORE_DATA, AGU_PORTS)
     for at, value in enumerate(machine.tolist()):
-        least, most = (1, (1 << PORTS_) - 1) if at in masks else (1, 500) if at in (WINDOW, QUEUE, VECTOR_QUEUE) else (0, 1000)
+        least, most = (
+            (1, (1 << PORTS_) - 1) if at in masks else (1, 500) if at in (WINDOW, QUEUE, VECTOR_QUEUE) else (0, 1000)
+        )
         if not least <= value <= most:
             raise DataError(f"a skeleton: parameter {at} of the machine is {value}, not in {least} to {most}")

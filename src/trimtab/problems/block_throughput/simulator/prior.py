@@ -72,7 +72,8 @@ _RULES: Final[tuple[tuple[str, int, int, int, int], ...]] = (
     (r"MOV(D|Q)|PEXTR.|EXTRACTPS|(P?MOVMSK.*)", 2, 1, F1 | F2, 1),
     (r"PINSR.", 2, 2, F1 | F2, 1),
     (r"PS[LR][LA].*|PSHLD.*|PROL.*|PROR.*", 1, 1, F1 | F2, 1),
-    (r"P?SHUF.*|PALIGNR|P?UNPCK.*|PACK.*|P(UN)?PCK.*|INSERTPS|MOV[LH]*(DUP|LHPS|HLPS)|MOVDDUP|PERMIL.*|(P?BROADCAST.*)|PMOV[SZ]X.*|MOVS[LH]DUP", 1, 1, F1 | F2, 1),
+    (r"P?SHUF.*|PALIGNR|P?UNPCK.*|PACK.*|P(UN)?PCK.*|INSERTPS|MOV[LH]*(DUP|LHPS|HLPS)", 1, 1, F1 | F2, 1),
+    (r"MOVDDUP|PERMIL.*|P?BROADCAST.*|PMOV[SZ]X.*|MOVS[LH]DUP", 1, 1, F1 | F2, 1),
     (r"PERM2.*|PERM.*|EXTRACT[FI].*|INSERT[FI].*|BROADCAST[FI].*", 3, 1, F1 | F2, 1),
     (r"P?BLEND.*", 1, 1, FPU, 1),
     (r"PCMP.STR.*", 8, 6, F1 | F2, 1),
@@ -105,7 +106,8 @@ KINDS: Final[tuple[tuple[str, int], ...]] = (
     ("P?SHUF.*|PALIGNR|P?UNPCK.*|PACK.*|INSERTPS|MOV.*DUP|PERM.*|P?BROADCAST.*|PMOV[SZ]X.*|PUNPCK.*", 1),
     ("INSERT[FI].*|EXTRACT[FI].*|PERM2.*", 1), ("P?BLEND.*", 1), ("PINSR.|PEXTR.|EXTRACTPS|.*MOVMSK.*", 1),
     ("H(ADD|SUB).*|PH(ADD|SUB).*|DPP.*", 1), ("AES.*|PCLMUL.*|SHA.*|GF2.*", 1), ("ZERO(UPPER|ALL)", 1),
-    (".*GATHER.*|.*SCATTER.*|P?MASKMOV.*|P?COMPRESS.*|P?EXPAND.*", 1), ("K[A-Z]+", 1), ("F[A-Z0-9]+|EMMS", 1), (".*", 1),
+    (".*GATHER.*|.*SCATTER.*|P?MASKMOV.*|P?COMPRESS.*|P?EXPAND.*", 1), ("K[A-Z]+", 1), ("F[A-Z0-9]+|EMMS", 1),
+    (".*", 1),
 )  # fmt: skip
 assert len(KINDS) <= KINDS_
 
