@@ -182,7 +182,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     cleared = np.int64(CALENDAR)
     opaque = np.int64(0x10000)
     t_skip = np.int64(0)
-    f_skip = np.int64(0)
+    slots = np.int64(0)  # of dispatch, in all
     forwards = partials = crossings = renames = 0
     commit = np.int64(0)
     block = np.int64(-1)
@@ -213,7 +213,6 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
             new_lines = 0
             new_pages = 0
             store_lines = 0
-            f_skip = front
         position = np.int64(0)
         for i in range(n):
             r = rec[row[i]]
@@ -229,9 +228,11 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                     fusible = False
                 else:
                     front += p[SLOTS] * dispatch
+                    slots += p[SLOTS] * dispatch
                     fusible = True
             else:
                 front += p[SLOTS] * dispatch
+                slots += p[SLOTS] * dispatch
                 fusible = True
             d = front // UNITS
             group = 1 if r[R.VECTOR] > 0 else 0
@@ -570,7 +571,7 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     out[CYCLES] = max(out[CYCLES], again * lines * machine[LINE_COST] / 8)
     again = passes_over(pages, copies, machine[NEAR_PAGES])
     out[CYCLES] = max(out[CYCLES], again * pages * machine[PAGE_COST] / 8)
-    out[FRONT] = (front - f_skip) / (float(UNITS) * span)
+    out[FRONT] = slots / (float(UNITS) * iterations)
     out[STORED], out[ALIASES] = stored_lines, aliases / iterations
     out[LATE], out[FOREIGN] = late / iterations, foreign / iterations
     out[FORWARDS] = forwards / iterations
