@@ -44,6 +44,12 @@ CHOICES: Final = {
 }
 WIDE: Final = (1 << P.PORTS_) - 1
 NARROW: Final = WIDE & ~(0b110000 | 1 << 9)  # four ALUs, three address units
+#: Widths that go together, from a core four wide to one eight wide.
+PRESETS: Final[tuple[dict[int, int], ...]] = (
+    {P.DISPATCH: 4, P.PRESENT: NARROW, P.NEAR_LINES: 64},
+    {P.DISPATCH: 3, P.PRESENT: WIDE, P.NEAR_LINES: 96, P.RENAME_RMW: 1},
+    {P.DISPATCH: 6, P.PRESENT: NARROW & ~(1 << 8), P.NEAR_LINES: 64, P.RENAMED: 4},
+)
 MACHINE_CHOICES: Final = {
     P.DISPATCH: (3, 4, 5, 6), P.PRESENT: (NARROW, WIDE, WIDE & ~0b110000, WIDE & ~(1 << 9), NARROW & ~0b1000),
     P.LOAD_LATENCY: (3, 4, 5), P.VECTOR_LOAD_LATENCY: (5, 6, 7, 8), P.FORWARD: (4, 5, 6, 7, 8, 10),
@@ -55,7 +61,7 @@ MACHINE_CHOICES: Final = {
     P.NEAR_LINES: (32, 48, 56, 64, 72, 96, 128), P.LINE_COST: (0, 4, 8, 12, 16, 20, 24, 32),
     P.NEAR_PAGES: (32, 48, 64, 72, 96, 128), P.PAGE_COST: (0, 12, 20, 28, 36, 48, 64), P.MISS: (0, 6, 10, 14),
     P.RENAME_OPS: (0, 1, 2), P.WAIT_ALL: (0, 1, 3), P.LATE_COST: (0, 5, 10, 20), P.RENAME_INDEXED: (0, 1),
-    P.RENAME_LEAST: (1, 4, 8), P.NOP_FUSION: (0, 1), P.COMMIT: (0, 1, 2), P.SYNC: (0, 1, 2),
+    P.RENAME_LEAST: (1, 4, 8), P.RENAME_RMW: (0, 1), P.NOP_FUSION: (0, 1), P.COMMIT: (0, 1, 2), P.SYNC: (0, 1, 2),
     P.SPLIT_COMMIT: (0, 1, 2), P.DIVIDE: (0, 1, 2, 3, 4, 6, 8),
 }  # fmt: skip
 
@@ -117,8 +123,15 @@ class Fit:
         table[at] = kept
         return best
 
-    def machines(self, which: Ints) -> float:
-        best = self.loss(which)
+    def machines(self, which: Ints, *, first: bool) -> float:
+        """Whole machines where nothing is known yet, then parameter after parameter."""
+        best, kept = self.loss(which), self.machine.copy()
+        for preset in PRESETS if first else ():
+            self.machine[list(preset)] = list(preset.values())
+            loss = self.loss(which)
+            if loss < best:
+                best, kept = loss, self.machine.copy()
+        self.machine[:] = kept
         for at, values in MACHINE_CHOICES.items():
             best = self.try_values(self.machine, at, values, which, best, 1e-5)
         return best
@@ -163,14 +176,10 @@ def blocks_of_forms(code: Decoded, which: Ints) -> dict[int, Ints]:
     return {int(form): part for form, part in zip(forms, np.split(pairs[1], starts[1:]), strict=True)}
 
 
-def fit(
-    code: Decoded, cycles: Floats, which: Ints, *, seed: int = 0, seconds: float = 120.0, start: Skeleton | None = None
-) -> Skeleton:
+def fit(code: Decoded, cycles: Floats, which: Ints, *, seed: int = 0, seconds: float = 120.0) -> Skeleton:
     """Fit on the blocks `which`; code must decode and cycles be known there."""
     rng, started = np.random.default_rng(seed), time.process_time()
     work = Fit(code, cycles, Q.prior(), start_machine())
-    if start is not None:
-        work.params, work.machine = start.params.copy(), start.machine.copy()
     lengths = np.diff(code.first)
     usable = which[(lengths[which] <= 60) & (cycles[which] < 200)]
     found = blocks_of_forms(code, usable)
@@ -180,9 +189,9 @@ def fit(
     some = rng.permutation(usable)[:5000]
     _LOG.info("skeleton: loss %.4f before the fit", work.loss(some))
     order = sorted(found, key=lambda form: -len(found[form]))
-    passes = 2
+    passes = 3
     for turn in range(passes):
-        loss = work.machines(some)
+        loss = work.machines(some, first=turn == 0)
         _LOG.info(
             "skeleton: loss %.4f with the machine of pass %d, %.0f CPU s", loss, turn + 1, time.process_time() - started
         )

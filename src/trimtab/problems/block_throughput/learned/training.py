@@ -30,7 +30,7 @@ from ..workload import truth
 from ..workload.skeleton import hashes
 from .calibrated import BUDGET, LEAST, NAME, Calibrated, Core
 from .features import features
-from .fitting import Skeleton, fit
+from .fitting import fit
 from .trees import Trees
 
 _LOG: Final = logging.getLogger("trimtab")
@@ -79,15 +79,14 @@ def fit_model(
 
 def fit_core(
     blocks: Sequence[bytes], cycles: Floats, *, cpu: str, notion: Notion, seed: int, seconds: float,
-    start: Skeleton | None = None,
 ) -> Core:  # fmt: skip
-    """One CPU. `start`: what is known of a similar one, from which the search sets out."""
+    """One CPU."""
     deadline = time.perf_counter() + seconds
     code = decode(blocks)
     usable = np.flatnonzero(~code.refused() & np.isfinite(cycles) & (cycles > 0))
     if len(usable) < 2:
         raise UsageError("no labelled blocks to train on")
-    skeleton = fit(code, cycles, usable, seed=seed, seconds=0.45 * seconds, start=start)
+    skeleton = fit(code, cycles, usable, seed=seed, seconds=0.45 * seconds)
     told = np.zeros((len(blocks), P.RUN))
     part = np.zeros((len(usable), P.RUN))
     P.run_many(
@@ -162,13 +161,11 @@ class CalibratedLearner:
             targets.setdefault((task.instance.cpu, task.instance.notion), []).append(task.instance)
         total = sum(len(task.instance) for task in tasks)
         cores: list[tuple[Core, int]] = []
-        start: Skeleton | None = None
         for (cpu, notion), sets in sorted(targets.items(), key=lambda item: -sum(map(len, item[1]))):
             blocks = [block for one in sets for block in one.blocks]
             cycles = np.concatenate([truth(one) for one in sets])
             share = seconds * len(blocks) / total
-            core = fit_core(blocks, cycles, cpu=cpu, notion=notion, seed=seed, seconds=share, start=start)
-            start = start or core.skeleton
+            core = fit_core(blocks, cycles, cpu=cpu, notion=notion, seed=seed, seconds=share)
             cores.append((core, len(blocks)))
         card = _card(seed, cores, time.process_time() - started)
         card["trained_on"] = sorted(fingerprints({str(at): task.instance for at, task in enumerate(tasks)}).values())

@@ -27,15 +27,17 @@ KINDS_: Final = 48
  RENAME_RULE, LOAD_PORTS, VECTOR_LOAD_PORTS, STORE_PORTS, VECTOR_STORE_PORTS, MOVE_KINDS, COMMIT, STORE_DATA,
  NOP_FUSION, SYNC, SPLIT_COMMIT, AGU_PORTS, DIVIDE, DISPATCH, PRESENT, RENAME_OPS, QUEUE, VECTOR_QUEUE,
  NEAR_LINES, LINE_COST, NEAR_PAGES, PAGE_COST, WAIT_ALL, LATE_COST,
- RENAME_INDEXED, RENAME_LEAST, COMMIT_RETIRED, MISS) = range(38)  # fmt: skip
-MACHINE: Final = 38
+ RENAME_INDEXED, RENAME_LEAST, COMMIT_RETIRED, MISS, RENAME_RMW) = range(39)  # fmt: skip
+MACHINE: Final = 39
 
 #: Raised when parameters that were learned before would mean something else.
-VERSION: Final = 1
+VERSION: Final = 2
 CALENDAR: Final = 1 << 13
 LINE_TABLE: Final = 1 << 10
 PAGE_TABLE: Final = 1 << 8
 HORIZON: Final = 1 << 10
+ENOUGH: Final = 2000  # cycles that are simulated of a block, about
+FAR: Final = 31  # of what ports did: not a port, but the last cycle that was booked
 STORES: Final = 64
 POINTER: Final = 0x12345600
 # what a run tells
@@ -133,6 +135,7 @@ def _book(busy, use, at, mask, hold):
                         port = other
             bit = np.int64(1) << port
             use[port] += hold
+            use[FAR] = max(use[FAR], c + hold)
             for k in range(hold):
                 busy[(c + k) & (CALENDAR - 1)] |= bit
             return c
@@ -142,12 +145,14 @@ def _book(busy, use, at, mask, hold):
 
 
 @njit(cache=True, nogil=True)
-def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
-    """One block. Its instructions' rows, displacements, immediates and sizes; fills `out` (RUN,)."""
+def run(row, disp, imm, size, rec, params, machine, iterations, skip, busy, leaves, out):
+    """One block. Its instructions' rows, displacements, immediates and sizes; fills `out` (RUN,).
+
+    busy (CALENDAR,) int64 and leaves (2, CALENDAR) int32 are zero before and after.
+    """
     n = len(row)
     ready = np.zeros(R.REGISTERS, np.int64)
     value = np.full(16, np.int64(POINTER), np.int64)
-    busy = np.zeros(CALENDAR, np.int64)
     use = np.zeros(32, np.float64)
     first_load = np.zeros(n, np.int64)
     first_store = np.zeros(n, np.int64)
@@ -181,7 +186,9 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     last = np.int64(0)
     cleared = np.int64(CALENDAR)
     opaque = np.int64(0x10000)
-    t_skip = np.int64(0)
+    times = np.zeros(iterations + 1, np.int64)
+    done_iterations = iterations
+    far = 0.0
     slots = np.int64(0)  # of dispatch, in all
     forwards = partials = crossings = renames = 0
     commit = np.int64(0)
@@ -191,7 +198,6 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     fusible = False
     pending = False
     version = np.zeros(16, np.int64)
-    leaves = np.zeros((2, CALENDAR), np.int32)
     inside = np.zeros(2, np.int64)
     seen = np.zeros(2, np.int64)
     line_of = np.full(LINE_TABLE, np.int64(-1))
@@ -203,8 +209,12 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
     s_version = np.zeros(STORES, np.int64)
     s_commit = np.zeros(STORES, np.int64)
     for it in range(iterations):
+        times[it] = max(max(last, commit), front // UNITS)
+        if times[it] > ENOUGH and it >= 4:
+            done_iterations = it
+            break
         if it == skip:
-            t_skip = max(max(last, commit), front // UNITS)
+            far = max(far, use[FAR])
             use[:] = 0
             if it > 1:
                 miss_latency = machine[MISS] * passes_over(
@@ -343,7 +353,10 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                                         index < 0
                                         or (machine[RENAME_INDEXED] > 0 and s_iversion[j] == version[index & 15])
                                     )
-                                    and width >= machine[RENAME_LEAST]
+                                    and (
+                                        width >= machine[RENAME_LEAST]
+                                        or (machine[RENAME_RMW] > 0 and r[R.STORE + R.WIDTH] > 0)
+                                    )
                                     and s_addr[j] == la
                                     and (rule == 2 or (rule == 1 and (base == 4 or base == 5)))
                                     and s_version[j] == version[max(base, 0)]
@@ -562,33 +575,39 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, out):
                 last = done
             retired[count & 511] = last
             count += 1
-    end = max(max(last, commit), front // UNITS)
-    span = iterations - skip
+    times[done_iterations] = max(max(last, commit), front // UNITS)
+    base = skip if done_iterations > skip else done_iterations // 2
+    span = done_iterations - skip if done_iterations > skip else done_iterations  # that was counted over
     lines, pages, stored_lines = new_lines / span, new_pages / span, store_lines / span
-    out[CYCLES] = (end - t_skip) / span
+    out[CYCLES] = (times[done_iterations] - times[base]) / (done_iterations - base)
     # what goes through more lines or pages than the first level holds, again and again, misses it every time
     again = passes_over(lines + stored_lines, copies, 8 * machine[NEAR_LINES])
     out[CYCLES] = max(out[CYCLES], again * lines * machine[LINE_COST] / 8)
     again = passes_over(pages, copies, machine[NEAR_PAGES])
     out[CYCLES] = max(out[CYCLES], again * pages * machine[PAGE_COST] / 8)
-    out[FRONT] = slots / (float(UNITS) * iterations)
-    out[STORED], out[ALIASES] = stored_lines, aliases / iterations
-    out[LATE], out[FOREIGN] = late / iterations, foreign / iterations
-    out[FORWARDS] = forwards / iterations
-    out[PARTIALS] = partials / iterations
-    out[CROSSINGS] = crossings / iterations
-    out[RENAMES] = renames / iterations
-    out[LAST] = last / iterations
-    out[COMMITS] = commits / iterations
-    out[SYNCS] = syncs / iterations
+    out[FRONT] = slots / (float(UNITS) * done_iterations)
+    out[STORED], out[ALIASES] = stored_lines, aliases / done_iterations
+    out[LATE], out[FOREIGN] = late / done_iterations, foreign / done_iterations
+    out[FORWARDS] = forwards / done_iterations
+    out[PARTIALS] = partials / done_iterations
+    out[CROSSINGS] = crossings / done_iterations
+    out[RENAMES] = renames / done_iterations
+    out[LAST] = last / done_iterations
+    out[COMMITS] = commits / done_iterations
+    out[SYNCS] = syncs / done_iterations
     out[LINES], out[PAGES], out[STRIDE], out[SPREAD] = lines, pages, min(stride, 1e6), copies
     for k in range(PORTS_):
         out[USE + k] = use[k] / span
+    used = min(CALENDAR, int(max(max(far, use[FAR]), times[done_iterations])) + 2)
+    busy[:used] = 0
+    leaves[:, :used] = 0
 
 
 @njit(cache=True, nogil=True)
 def run_many(which, row, disp, imm, size, first, rec, params, machine, budget, out):
     """`run` of the blocks `which`; out (len(which), RUN)."""
+    busy = np.zeros(CALENDAR, np.int64)
+    leaves = np.zeros((2, CALENDAR), np.int32)
     for k in range(len(which)):
         a, b = first[which[k]], first[which[k] + 1]
         n = b - a
@@ -596,7 +615,20 @@ def run_many(which, row, disp, imm, size, first, rec, params, machine, budget, o
             out[k, :] = 0
             continue
         iterations = min(max(budget // n, 8), 96)
-        run(row[a:b], disp[a:b], imm[a:b], size[a:b], rec, params, machine, iterations, iterations // 2, out[k])
+        run(
+            row[a:b],
+            disp[a:b],
+            imm[a:b],
+            size[a:b],
+            rec,
+            params,
+            machine,
+            iterations,
+            iterations // 2,
+            busy,
+            leaves,
+            out[k],
+        )
 
 
 def check(params: NDArray[np.int64], machine: NDArray[np.int64]) -> None:

@@ -35,7 +35,8 @@ class Settings:
     seconds: float = 120.0  # CPU; the learning rate falls to nothing over them
     epochs: float = np.inf  # at most
     hidden: int = 64
-    work: int = 6000  # tokens, or nodes and edges, in a batch
+    work: int = 6000  # tokens, or nodes and edges, in a batch, at most
+    blocks: int = 192  # in a batch, at most; every block counts the same, also in a batch that has fewer
     rate: float = 2e-3  # Adam's, at most
     average: float = 0.998  # of the weights over steps: what is kept is their moving average
     most: float = 512.0  # work of a block that is trained on, at most
@@ -77,7 +78,8 @@ def train(network: Any, cycles: NDArray[np.float64], settings: Settings, seed: i
         done = max(progress.cpu_s / max(settings.seconds, 1e-9), epoch / settings.epochs)
         if done >= 1:
             break
-        _step(network, optimiser, tuned, rows, target[torch.as_tensor(rows)], settings.rate * _schedule(done), progress)
+        optimiser.param_groups[0]["lr"] = settings.rate * _schedule(done)
+        _step(network, optimiser, tuned, rows, target[torch.as_tensor(rows)], settings.blocks, progress)
         progress.steps, progress.epochs = progress.steps + 1, epoch
         keep = min(settings.average, progress.steps / (progress.steps + 10))
         for average, p in zip(mean, tuned, strict=True):
@@ -91,20 +93,20 @@ def train(network: Any, cycles: NDArray[np.float64], settings: Settings, seed: i
 
 
 def _step(
-    network: Any, optimiser: Any, tuned: Any, rows: Ints, target: torch.Tensor, rate: float, progress: Progress
+    network: Any, optimiser: Any, tuned: Any, rows: Ints, target: torch.Tensor, blocks: int, progress: Progress
 ) -> None:
-    optimiser.param_groups[0]["lr"] = rate
     optimiser.zero_grad(set_to_none=True)
     # |p / y - 1|, which beyond a factor e grows as its logarithm, or a few blocks would be all of the gradient;
     # and a share of |log p / y|, or blocks taken for much too short would have none
     log_ratio = network.log_cycles(rows) - target
     relative = torch.where(log_ratio < 1, log_ratio.clamp_max(1).exp() - 1, log_ratio + (np.e - 2)).abs()
-    loss = (relative + 0.3 * log_ratio.abs()).mean()
+    loss = (relative + 0.3 * log_ratio.abs()).sum() / blocks
     loss.backward()
     torch.nn.utils.clip_grad_norm_(tuned, 1.0)
     optimiser.step()
     value = float(relative.detach().mean())
-    progress.loss = value if np.isnan(progress.loss) else 0.98 * progress.loss + 0.02 * value
+    weight = 0.02 * min(1.0, len(rows) / blocks)
+    progress.loss = value if np.isnan(progress.loss) else (1 - weight) * progress.loss + weight * value
 
 
 def _schedule(done: float) -> float:
@@ -113,14 +115,15 @@ def _schedule(done: float) -> float:
 
 
 def _batches(sizes: Ints, settings: Settings, seed: int) -> Iterator[tuple[Ints, float]]:
-    """Blocks of like size together, about `work` in each batch, in a new order each epoch; and the epoch so far."""
+    """Blocks of like size together, in a new order each epoch; and the epoch so far."""
     rng = np.random.default_rng(seed)
     allowed = np.flatnonzero(sizes <= settings.most)
     epoch = 0
     while True:
         jitter = sizes[allowed] * rng.uniform(0.8, 1.25, len(allowed))
         order = allowed[np.argsort(jitter, kind="stable")]
-        cuts = np.flatnonzero(np.diff(np.cumsum(sizes[order]) // settings.work)) + 1
+        share = np.maximum(sizes[order] / settings.work, 1 / settings.blocks)  # of a batch that a block takes
+        cuts = np.flatnonzero(np.diff(np.floor(np.cumsum(share)))) + 1
         batches = np.split(order, cuts)
         for at, chosen in enumerate(rng.permutation(len(batches))):
             yield batches[chosen], epoch + at / len(batches)
