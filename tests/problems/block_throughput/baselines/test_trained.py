@@ -30,8 +30,8 @@ LEARNERS = {
     "linear": (OpcodeCosts, OpcodeCostsLearner("linear")),
     "boosted_counts": (BoostedCounts, BoostedCountsLearner(trees=20)),
     "boosted_mca": (BoostedCounts, BoostedCountsLearner("boosted_mca", trees=20)),
-    "ithemal": (Network, NetworkLearner("ithemal", Settings(epochs=2, hidden=8, work=400))),
-    "granite": (Network, NetworkLearner("granite", Settings(epochs=2, hidden=8, work=400))),
+    "ithemal": (Network, NetworkLearner("ithemal", Settings(epochs=2, hidden=8, work=400, blocks=24))),
+    "granite": (Network, NetworkLearner("granite", Settings(epochs=2, hidden=8, work=400, blocks=24))),
 }
 each = pytest.mark.parametrize("name", LEARNERS)
 

@@ -26,7 +26,7 @@ from ...baselines.made import made
 
 
 def trained(kind: Kind, seconds: float = 60.0, epochs: float = 30.0) -> tuple[Network, Examples]:
-    seen, settings = made(0), Settings(seconds=seconds, epochs=epochs, hidden=16, work=400, rate=1e-2, average=0.9)
+    seen, settings = made(0), Settings(seconds=seconds, epochs=epochs, hidden=16, work=400, blocks=24, rate=1e-2, average=0.9)
     words = vocabulary(texts(kind, seen.blocks), 1)
     network = begin(kind, seen, words, settings, seed=0)
     train(network, seen.cycles, settings, seed=0)
@@ -63,7 +63,7 @@ def test_training_finds_costs_that_add_up(kind: Kind) -> None:
 def test_training_ends_in_time_and_repeats() -> None:
     seen = made(0)
     words = vocabulary(texts("ithemal", seen.blocks), 1)
-    settings = Settings(seconds=np.inf, epochs=1, hidden=8, work=400)
+    settings = Settings(seconds=np.inf, epochs=1, hidden=8, work=400, blocks=24)
     first, second = (begin("ithemal", seen, words, settings, seed=4) for _ in range(2))
     for network in (first, second):
         train(network, seen.cycles, settings, seed=4)
