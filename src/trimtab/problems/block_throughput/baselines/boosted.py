@@ -23,7 +23,7 @@ from ..problem import BlockSet, Floats, Prediction
 from .cores import core_of
 from .counts import SIMPLE, opcode_counts, simple_features
 from .forest import Forest, shapes
-from .llvm import analyse
+from .mca import asked_once
 from .tokens import vocabulary
 from .trained import Blocks, Examples, Trained, integer, training
 
@@ -65,7 +65,7 @@ def shipped(name: Name) -> BoostedCounts:
 
 def mca_outputs(code: Sequence[bytes], target: str) -> Floats:
     """llvm-mca's steady state and RThroughput for a CPU, -1 where it refuses.  (blocks, 2)"""
-    found = analyse(code, core_of(target.split()[0]).mcpu)
+    found = asked_once(tuple(code), core_of(target.split()[0]).mcpu, True)
     return np.nan_to_num(np.stack((found.steady, found.rthroughput), axis=1), nan=-1.0)
 
 

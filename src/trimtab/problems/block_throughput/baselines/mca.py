@@ -3,15 +3,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from trimtab.core.task import Task
 
 from ..problem import BlockSet, Prediction
 from .cores import core_of
-from .llvm import ITERATIONS, analyse
+from .llvm import ITERATIONS, Analysis, analyse
 from .process import Refused, tell
+
+
+@lru_cache(maxsize=32)
+def asked_once(blocks: Sequence[bytes], mcpu: str, steady: bool) -> Analysis:
+    """`analyse`, remembered in the process: its answers depend on no seed, and a study asks for several."""
+    return analyse(blocks, mcpu, steady=steady)
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,6 @@ class LlvmMca:
     def solve(self, task: Task[BlockSet, Prediction]) -> Prediction:
         """Raises `Unavailable` without the tool, and for a CPU that is not in the table of `cores`."""
         blocks = task.instance.blocks
-        found = analyse(blocks, core_of(task.instance.cpu).mcpu, steady=self.output == "steady")
+        found = asked_once(blocks, core_of(task.instance.cpu).mcpu, self.output == "steady")
         tell("llvm-mca", [Refused(found.refused[at]) if at in found.refused else None for at in range(len(blocks))])
-        return Prediction(getattr(found, self.output))
+        return Prediction(getattr(found, self.output).copy())
