@@ -80,7 +80,7 @@ class Explanation:
     """Why one block takes as long as it does."""
 
     cycles: float  # what the model that explains it says
-    bottleneck: str  # what holds it up most; "" where nothing alone does
+    bottleneck: str  # what holds it up most
     gains: Mapping[str, float]  # cycles that it would be faster by without each limit
     shares: Floats  # (instructions,) of the cycles; they sum to 1
 

@@ -26,8 +26,18 @@ def explain(skeleton: Skeleton, block: bytes) -> Explanation:
     full = _cycles(block, params, machine)
     gains = {limit: max(0.0, full - _cycles(block, *_without(limit, params, machine))) for limit in LIMITS}
     most = max(gains, key=lambda limit: gains[limit])
-    shares = _shares(block, params, machine, full)
-    return Explanation(full, most if gains[most] > _NOTHING * full else "", gains, shares)
+    if gains[most] <= _NOTHING * full:  # two hold it up equally: the one that would do so alone
+        alone = {limit: _alone(limit, block, params, machine) for limit in LIMITS}
+        most = max(alone, key=lambda limit: alone[limit])
+    return Explanation(full, most, gains, _shares(block, params, machine, full))
+
+
+def _alone(limit: str, block: bytes, params: NDArray[np.int32], machine: NDArray[np.int64]) -> float:
+    """Cycles on a core that has no limit but one."""
+    for other in LIMITS:
+        if other != limit:
+            params, machine = _without(other, params, machine)
+    return _cycles(block, params, machine)
 
 
 def _without(

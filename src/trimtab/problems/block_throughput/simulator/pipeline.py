@@ -596,8 +596,12 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, busy, leav
     out[COMMITS] = commits / done_iterations
     out[SYNCS] = syncs / done_iterations
     out[LINES], out[PAGES], out[STRIDE], out[SPREAD] = lines, pages, min(stride, 1e6), copies
+    bound = out[FRONT]
     for k in range(PORTS_):
         out[USE + k] = use[k] / span
+        bound = max(bound, out[USE + k])
+    if out[CYCLES] < bound / 2:  # all that is left of a slow start that outlasted the simulation
+        out[CYCLES] = bound
     used = min(CALENDAR, int(max(max(far, use[FAR]), times[done_iterations])) + 2)
     busy[:used] = 0
     leaves[:, :used] = 0
