@@ -16,6 +16,7 @@ hypothesis.settings.load_profile("trimtab")
 
 #: Part of a test's id -> why it may be skipped even where everything is installed (TRIMTAB_REQUIRE_ALL=1).
 MAY_SKIP = {
+    "test_builtin.py::test_solver[block_throughput-osaca]": "half a second a block; its own tests ask it a few",
     "test_builtin.py::test_backend[cluster_scheduling-system]": "Spark is started by the system's own tests",
 }
 

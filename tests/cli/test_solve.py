@@ -99,3 +99,26 @@ def test_a_policy_may_not_evaluate_here_either(trimtab: Call, monkeypatch: pytes
     answer = trimtab("solve", "toy", "a.txt", "--solver", "half")
     assert answer.code == 1
     assert "budget is spent" in answer.err
+
+
+def test_what_the_backend_cannot_judge_is_decided_all_the_same(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(toy.Distance, "evaluate", lambda *_, **__: Outcome({}, feasible=False, note="nobody knows"))
+    answer = trimtab("solve", "toy", "a.txt", "--solver", "half,high")
+    assert answer.code == 0
+    assert "nobody knows" in answer.out and "infeasible" not in answer.out and "the guess is 0.5" in answer.out
+    assert "error" not in answer.out  # a metric that nobody has is no column
+
+
+def test_one_part_of_the_input(trimtab: Call) -> None:
+    chosen = trimtab("solve", "toy", "a.txt", "b.txt", "--only", "b.txt", "--json").json
+    assert [item["instance"] for item in chosen["instances"]] == ["b.txt"]
+    unknown = trimtab("solve", "toy", "a.txt", "--function", "c.txt")
+    assert unknown.code == 2 and "no part of the input named 'c.txt'" in unknown.err
+
+
+def test_an_input_of_many_parts_asks_which(trimtab: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = {f"prog:f{at}": toy.Hidden(0.5) for at in range(200)}
+    monkeypatch.setitem(toy.PROBLEM.__dict__, "parse", lambda paths: many)
+    refused = trimtab("solve", "toy", "a.txt")
+    assert refused.code == 2 and "200 parts (f0, f1" in refused.err
+    assert "prog:f7" in trimtab("solve", "toy", "a.txt", "--only", "f7").out

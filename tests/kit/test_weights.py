@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("safetensors")
 
 from trimtab.core.errors import DataError
-from trimtab.kit.weights import load_weights, save_weights
+from trimtab.kit.weights import load_weights, read_card, save_weights
 
 SHAPES = {"a.weight": (2, 3), "a.bias": (3,)}
 ARRAYS = {"a.weight": np.arange(6, dtype=np.float32).reshape(2, 3), "a.bias": np.ones(3, np.float32)}
@@ -38,6 +38,20 @@ def test_round_trip(tmp_path: Path) -> None:
     for name, array in ARRAYS.items():
         np.testing.assert_array_equal(arrays[name], array)
     assert [p.name for p in path.parent.iterdir()] == [path.name]  # no temporary file is left
+
+
+def test_the_card_alone_is_read_before_the_shapes_are_known(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, ARRAYS, {"words": ["a", "b"]})
+    assert read_card(path) == {"words": ["a", "b"]}
+    path.write_bytes(path.read_bytes()[:-4])  # an array cut short is for load_weights to see
+    assert read_card(path) == {"words": ["a", "b"]}
+    for content in (b"", b"\xff" * 40, raw({}, b"")):
+        path.write_bytes(content)
+        with pytest.raises(DataError, match="no readable card"):
+            read_card(path)
+    with pytest.raises(DataError, match="can't be read"):
+        read_card(tmp_path / "none")
 
 
 def test_reads_what_others_write_by_the_format(tmp_path: Path) -> None:

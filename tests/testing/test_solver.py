@@ -54,3 +54,13 @@ def test_a_missing_extra_is_a_reason() -> None:
         raise MissingExtra("pip install 'trimtab[learn]'")
 
     assert check_solver(made(solvers={"it": absent}), "it") == ["solver it: pip install 'trimtab[learn]'"]
+
+
+class Choosy(broken.Median):
+    def solve(self, task: Any) -> Any:
+        raise MissingExtra("not for instances like this")
+
+
+def test_an_instance_that_is_declined_is_a_reason() -> None:
+    (reason,) = check_solver(made(solvers={"it": Choosy}), "it")
+    assert reason.startswith("solver it of ") and reason.endswith(": not for instances like this")

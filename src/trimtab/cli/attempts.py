@@ -22,7 +22,7 @@ class Attempt:
 
     solver: str
     decision: Any = None
-    metrics: Mapping[str, float] | None = None  # means over the seeds; None where it did not decide
+    metrics: Mapping[str, float] | None = None  # means over the seeds, of what the backend told; None: no decision
     feasible: bool = True
     seconds: float = 0.0  # to decide
     evaluations: int = 0  # to decide
@@ -72,7 +72,8 @@ def attempt(
         raise
     except Exception as error:
         return Attempt(name, note=one_line(error), error=error)
-    metrics = {m.name: sum(o.metrics[m.name] for o in outcomes) / len(outcomes) for m in problem.metrics}
+    told = [m.name for m in problem.metrics if all(m.name in o.metrics for o in outcomes)]
+    metrics = {name: sum(o.metrics[name] for o in outcomes) / len(outcomes) for name in told}
     feasible = all(outcome.feasible for outcome in outcomes)
     return Attempt(name, decision, metrics, feasible, seconds, task.evaluations, outcomes[0].note)
 
@@ -80,9 +81,14 @@ def attempt(
 def best_first(attempts: Sequence[Attempt], metric: Metric) -> list[Attempt]:
     """Feasible before infeasible, and those that did not decide last."""
 
-    def rank(tried: Attempt) -> tuple[bool, bool, float]:
-        value = tried.metrics[metric.name] if tried.metrics else 0.0
-        return (tried.metrics is None, not tried.feasible, value if metric.goal == "minimize" else -value)
+    def rank(tried: Attempt) -> tuple[bool, bool, bool, float]:
+        value = (tried.metrics or {}).get(metric.name, 0.0)
+        return (
+            tried.error is not None,
+            tried.metrics is None,
+            not tried.feasible,
+            value if metric.goal == "minimize" else -value,
+        )
 
     return sorted(attempts, key=rank)
 

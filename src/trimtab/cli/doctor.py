@@ -21,6 +21,8 @@ from .screen import emit, show, table
 
 TOOLS = {  # program: (what wants it, the Debian package)
     "java": ("extra spark", "openjdk-17-jre-headless"),
+    "llvm-mca-19": ("the baselines llvm_mca", "llvm-19"),
+    "cc": ("measuring blocks: the system of block_throughput", "gcc libc6-dev"),
     "git": ("the environment block of a report", "git"),
 }
 NOT_LISTED = ("all",)  # the union of the others

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from trimtab.core import registry
-from trimtab.core.errors import InvalidInstance, UsageError
+from trimtab.core.errors import InvalidInstance, UnknownName, UsageError
 from trimtab.core.problem import Metric, Problem, Rendering
 
 from .options import Interrupted, backend_option, names_option, positive, problem_argument, seed_option, verb, whole
@@ -20,6 +20,9 @@ from .screen import emit, jsonable, number, show, table, write_files
 
 if TYPE_CHECKING:
     from .attempts import Attempt
+
+
+_MANY: Final = 100  # parts of an input that are decided without having been named
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,14 @@ class Answer:
 @click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @names_option("--solver", "One, or several with commas. Default: all that decide at once.", "solvers")
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file from `train`.")
+@click.option(
+    "--only",
+    "--function",
+    "only",
+    multiple=True,
+    metavar="NAME",
+    help="Only this part of the input (a function of a binary, say). Repeatable.",
+)
 @backend_option
 @seed_option
 @click.option("--seeds", type=whole(1), default=5, show_default=True, help="Draws that a decision is judged on.")
@@ -44,8 +55,8 @@ class Answer:
 @click.option("--budget-seconds", type=positive("s"), help="Seconds of a search.")
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Write the best decision here.")
 def command(
-    name: str, inputs: Sequence[Path], solver: tuple[str, ...] | None, policy: Path | None, out: Path | None,
-    as_json: bool, **asked: Any,
+    name: str, inputs: Sequence[Path], solver: tuple[str, ...] | None, policy: Path | None,
+    only: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Decide for your own input, in your field's own formats.
 
@@ -53,7 +64,7 @@ def command(
     where named. The best decision is shown, and written with --out.
     """
     problem = registry.load(name)
-    instances = _parse(problem, inputs)
+    instances = _only(_parse(problem, inputs), only)
     try:
         answers = _answers(problem, instances, solver, policy, **asked)
     except KeyboardInterrupt:
@@ -74,6 +85,20 @@ def _parse(problem: Problem[Any, Any], inputs: Sequence[Path]) -> Mapping[str, A
     if not instances:
         raise InvalidInstance(f"nothing to decide in {', '.join(map(str, inputs))}")
     return instances
+
+
+def _only(instances: Mapping[str, Any], names: Sequence[str]) -> Mapping[str, Any]:
+    """The instances of these names, whole or behind the last colon; all of them where none is named."""
+    if not names:
+        if len(instances) > _MANY:
+            some = ", ".join(key.rpartition(":")[2] for key in list(instances)[:5])
+            raise UsageError(f"the input has {len(instances)} parts ({some}, ...): choose with --only NAME")
+        return instances
+    by_name = {key.rpartition(":")[2]: key for key in reversed(list(instances))} | {key: key for key in instances}
+    for name in names:
+        if name not in by_name:
+            raise UnknownName("part of the input", name, by_name)
+    return {by_name[name]: instances[by_name[name]] for name in names}
 
 
 def _answers(
@@ -136,11 +161,13 @@ def _as_json(problem: Problem[Any, Any], answer: Answer) -> dict[str, Any]:
 
 
 def _print(metrics: Sequence[Metric], answer: Answer) -> None:
-    columns = [m.name if m.unit == "1" else f"{m.name} [{m.unit}]" for m in metrics]
+    judged = [m for m in metrics if any(m.name in (tried.metrics or ()) for tried in answer.attempts)]
+    columns = [m.name if m.unit == "1" else f"{m.name} [{m.unit}]" for m in judged]
     rows = []
     for tried in answer.attempts:
-        values = [number(tried.metrics[m.name]) if tried.metrics else "" for m in metrics]
-        rows.append([tried.solver, *values, tried.note if tried.feasible else f"infeasible. {tried.note}"])
+        known = tried.metrics or {}
+        values = [number(known[m.name]) if m.name in known else "" for m in judged]
+        rows.append([tried.solver, *values, _note(tried)])
     show(f"\n{answer.instance}")
     show(table(["solver", *columns, ""], rows, right=columns))
     if answer.rendering is None:
@@ -153,6 +180,12 @@ def _print(metrics: Sequence[Metric], answer: Answer) -> None:
         show(f"written: {path}")
     if answer.rendering.files and not answer.files:
         show(f"--out DIR writes {', '.join(answer.rendering.files)}")
+
+
+def _note(tried: Attempt) -> str:
+    if tried.feasible or not tried.metrics:  # without metrics nothing was judged
+        return tried.note
+    return f"infeasible. {tried.note}"
 
 
 def _cell(value: str | float) -> str:

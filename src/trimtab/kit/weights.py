@@ -63,6 +63,16 @@ def load_weights(path: Path, shapes: Shapes) -> tuple[dict[str, NDArray[np.float
     return arrays, card
 
 
+def read_card(path: Path) -> dict[str, Any]:
+    """The card alone: what the shapes of a file's arrays depend on may stand in it."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(8 + _HEADER_BYTES)
+    except OSError as error:
+        raise DataError(f"weights file {path} can't be read: {error.strerror}") from error
+    return _card(path, head)
+
+
 def _read(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as file:

@@ -58,7 +58,10 @@ def check_solver(problem: Problem[Any, Any], name: str, *, instances: int = 2) -
     for key, instance in some_instances(problem, instances).items():
         where = f"{who}, instance {key}"
         before = fingerprint(instance)
-        first = _solve(where, problem, solver, instance, backend)
+        try:
+            first = _solve(where, problem, solver, instance, backend)
+        except Unavailable as error:  # it declines this instance, as a study's row would say
+            return [f"{where}: {error}"]
         check_outcome(where, problem.metrics, first)
         assert first.feasible, f"{where}: the decision is infeasible: {first.note}"
         if not is_exclusive(backend):

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The fast model: a simulator of an out-of-order core whose parameters are learned."""
