@@ -31,6 +31,9 @@ EXACT, BOUND, ESTIMATE = range(3)
 OPERATORS: Final = ("auto", "hash", "index", "merge", "loop")
 AUTO, HASH, INDEX, MERGE, LOOP = range(5)
 
+#: What a plan is to be cheap under, see `simulator/models.py`.
+COST_MODELS: Final = ("c_out", "cm1", "cm2", "cm3", "pg_like")
+
 MAX_RELATIONS: Final = 62  # a bitset is a signed 64-bit integer
 
 METRICS: Final = (
@@ -58,7 +61,9 @@ class JoinEdge:
     `left_key`, `right_key`: the column is its table's primary key (or unique).
     `left_index`, `right_index`: it leads an index; keys always do. `implied`: the
     query does not say it, it follows from its other joins. `selectivity` (of the
-    cross product) is needed only where not every subset is counted.
+    cross product) is needed only where not every subset is counted; `left_frequency`
+    and `right_frequency`, the most rows of the table that share a value, only for
+    pessimistic bounds (1 for a key; NaN: unknown).
     """
 
     left: int
@@ -71,6 +76,8 @@ class JoinEdge:
     right_index: bool = False
     implied: bool = False
     selectivity: float = float("nan")
+    left_frequency: float = float("nan")
+    right_frequency: float = float("nan")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,11 +136,16 @@ class JoinQuery:
     edges: tuple[JoinEdge, ...]
     cardinalities: Cardinalities
     estimates: Cardinalities | None = None
+    cost_model: str = "c_out"  # one of COST_MODELS: what is to be cheap
     template: str = ""  # queries of one template share a split
     sql: str = ""
 
     def __post_init__(self) -> None:
         check_graph(self.name, self.relations, self.edges)
+        if self.cost_model not in COST_MODELS:
+            raise InvalidInstance(
+                f"query {self.name!r}, field 'cost_model': {self.cost_model!r} is none of {', '.join(COST_MODELS)}"
+            )
         for cards in (self.cardinalities, self.estimates):
             if cards is not None and len(cards.subsets) and cards.subsets[-1] > self.everything:
                 raise InvalidInstance(f"query {self.name!r}: {cards.source!r} counts a relation that is not there")
