@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Plans run in DuckDB, in process and on one thread: forced by switching its join optimisers off."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from trimtab.core.errors import InvalidInstance
+from trimtab.core.extras import need
+from trimtab.core.outcome import Outcome
+
+from ..problem import JoinPlan, JoinQuery
+from ..sql.rewrite import rewrite
+from .measure import Sample, interleave, milliseconds
+from .plans import EnginePlan
+from .postgresql import time_limit_ms
+
+#: With these off, joins are done as written: the left operand probes, the right one is hashed.
+FORCED: Final = "join_order,build_side_probe_side"
+
+
+@dataclass
+class DuckEngine:
+    """A connection with one thread, so that the process's CPU time is the query's."""
+
+    connection: Any
+
+    def run(self, query: JoinQuery, plan: JoinPlan | None, limit_ms: float) -> Sample:
+        """Plan and execute once; None is the query as it stands."""
+        text = duckdb_statement(query, plan)
+        off = FORCED if plan is not None and getattr(plan, "forced", True) else ""
+        self.connection.execute(f"SET disabled_optimizers = '{off}'")
+        watch = threading.Timer(limit_ms / 1000, self.connection.interrupt)
+        watch.start()
+        before = time.process_time_ns()
+        try:
+            self.connection.execute(text).fetchall()
+        except need("duckdb", extra="sql").InterruptException:
+            return Sample((time.process_time_ns() - before) / 1e6, censored=True)
+        finally:
+            watch.cancel()
+            self.connection.execute("SET disabled_optimizers = ''")
+        return Sample((time.process_time_ns() - before) / 1e6)
+
+
+def duckdb_statement(query: JoinQuery, plan: JoinPlan | None) -> str:
+    if plan is None or (isinstance(plan, EnginePlan) and not plan.forced):
+        return query.sql
+    return rewrite(query, plan, dialect="duckdb")
+
+
+@dataclass
+class DuckDB:
+    """Backend: DuckDB in process, holding aptdb. The metrics are those of `PostgreSQL`."""
+
+    exclusive: ClassVar[bool] = True  # times the machine
+    rounds: int = 3
+    longest_ms: int = 60_000
+    _engine: DuckEngine | None = field(default=None, repr=False)
+
+    def evaluate(self, instance: JoinQuery, decision: JoinPlan, *, seed: int) -> Outcome:
+        flaw = decision.flaw(instance)
+        if flaw:
+            return Outcome({}, feasible=False, note=flaw)
+        from ..simulator import ratio
+
+        default, plan = self.race(instance, decision, rounds=self.rounds, seed=seed)
+        metrics = {
+            "cost_ratio": ratio(instance, decision),
+            "regression": statistics.median(plan) / statistics.median(default),
+            "cost": statistics.median(plan),
+        }
+        return Outcome(metrics)
+
+    def race(self, query: JoinQuery, plan: JoinPlan, *, rounds: int, seed: int = 0) -> tuple[Any, Any]:
+        """On-CPU ms of the query as it stands and of the plan, (rounds,) each, interleaved."""
+        engine = self.engine
+        first = engine.run(query, None, self.longest_ms)
+        limit = min(float(self.longest_ms), time_limit_ms(first))
+        if first.censored or engine.run(query, plan, limit).censored:
+            raise InvalidInstance(f"query {query.name!r}: stopped at its time limit of {limit / 1000:g} s")
+        runs = [lambda: engine.run(query, None, limit), lambda: engine.run(query, plan, limit)]
+        return tuple(milliseconds(samples) for samples in interleave(runs, rounds, seed))
+
+    @property
+    def engine(self) -> DuckEngine:
+        if self._engine is None:
+            from ..workload.aptdb import build_aptdb
+            from ..workload.database import into_duckdb
+
+            self._engine = DuckEngine(into_duckdb(build_aptdb()))
+        return self._engine
