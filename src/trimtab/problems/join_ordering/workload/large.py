@@ -10,8 +10,9 @@ random     a random tree, cycle or tree with extra joins, of tables with log-uni
            (after Steinbrunn, Moerkotte and Kemper, VLDB Journal 1997, section 5)
 =========  ====================================================================================================
 
-Of the first two, a third of the relations has a predicate of log-uniform
-selectivity, and a foreign key joins with selectivity 1 / rows of the key's table.
+Of the first two, a foreign key joins with selectivity 1 / rows of the key's table,
+a third of the relations has a predicate of log-uniform selectivity in [0.001, 1],
+and more get one until the result has at most 10,000 rows, as one for people has.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from ..problem import EXACT, Cardinalities, JoinEdge, JoinQuery, Relation
 from .staged import APTDB_ROWS
 
 SIZES: Final = (20, 28, 36, 44, 52, 60)
+RESULT_ROWS: Final = 10_000
 Schema = tuple[Mapping[str, int], Sequence[tuple[str, str, str]]]  # rows; (table, column, key's table)
 
 APTDB: Final[Schema] = (
@@ -93,7 +95,14 @@ def foreign_keys(schema: Schema, name: str, size: int, rng: np.random.Generator)
             used.add((new, column))
             edges.append(_key_join(new, here, column, rows[tables[here]]))
         tables.append(table)
-    kept = np.where(rng.random(size) < 1 / 3, np.exp(rng.uniform(np.log(1e-3), 0.0, size)), 1.0)
+    strength = rng.uniform(np.log(1e-3), 0.0, size)
+    chosen = rng.random(size) < 1 / 3
+    result = sum(np.log(rows[table]) for table in tables) + sum(np.log(edge.selectivity) for edge in edges)
+    for i in rng.permutation(size):
+        if result + strength[chosen].sum() <= np.log(RESULT_ROWS):
+            break
+        chosen[i] = True
+    kept = np.maximum(np.where(chosen, np.exp(strength), 1.0), 1 / np.array([rows[table] for table in tables]))
     return _query(name, tables, [rows[table] for table in tables], kept, edges)
 
 
