@@ -39,6 +39,13 @@ def parse_sql(text: str, name: str, catalogue: Catalogue | None = None, *, diale
 
     Without a catalogue every column must be written with its table's alias.
     """
+    try:
+        return _block(text, name, catalogue, dialect)
+    except RecursionError:
+        _fail(name, "it is nested too deeply to be read")
+
+
+def _block(text: str, name: str, catalogue: Catalogue | None, dialect: str) -> Block:
     select = statement_of(text, name, dialect)
     _refuse_what_is_not_handled(select, name)
     sources, conditions = _sources(select, name)
@@ -73,8 +80,8 @@ def statement_of(text: str, name: str, dialect: str) -> Any:
         where = f"line {first.get('line')}, column {first.get('col')}, at {str(first.get('highlight'))!r}: "
         said = str(first.get("description") or error).rstrip(".")
         _fail(name, f"syntax error, {where if first.get('line') else ''}{said}.")
-    except (sqlglot.errors.SqlglotError, RecursionError) as error:
-        _fail(name, f"syntax error: {str(error) or 'nested too deeply'}")
+    except sqlglot.errors.SqlglotError as error:
+        _fail(name, f"syntax error: {error}")
     if len(trees) != 1:
         _fail(name, f"{len(trees)} statements; one SELECT is expected")
     if not isinstance(trees[0], exp.Select):

@@ -92,10 +92,12 @@ def open_database(folder: Path) -> Database:
     path = Path(folder) / "schema.json"
     try:
         described = json.loads(path.read_bytes())
+        if not isinstance(described, list) or not described:
+            raise ValueError("it lists no tables")
         tables = tuple(Table(t["name"], t["columns"], t["key"], t["references"]) for t in described)
     except FileNotFoundError:
         raise InvalidInstance(f"database {folder}: there is no schema.json in it") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInstance(f"database {folder}: schema.json can't be read ({error})") from error
     return Database(Path(folder), tables)
 
