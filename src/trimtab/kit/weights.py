@@ -63,6 +63,16 @@ def load_weights(path: Path, shapes: Shapes) -> tuple[dict[str, NDArray[np.float
     return arrays, card
 
 
+def read_card(path: Path) -> dict[str, Any]:
+    """The card alone: for solvers whose shapes depend on what they learnt from. Nothing else is checked."""
+    try:
+        with path.open("rb") as file:
+            payload = file.read(_HEADER_BYTES + 8)
+    except OSError as error:
+        raise DataError(f"weights file {path} can't be read: {error.strerror}") from error
+    return _card(path, payload)
+
+
 def _read(path: Path, limit: int) -> bytes:
     try:
         with path.open("rb") as file:

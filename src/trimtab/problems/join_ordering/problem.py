@@ -21,6 +21,7 @@ from trimtab.core.problem import Metric
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Tree = int | tuple["Tree", "Tree"]  # a relation, or (outer, inner)
 
 #: What is known of a row count: counted; an upper bound (its count timed out); an optimiser's guess.

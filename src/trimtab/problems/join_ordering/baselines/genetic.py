@@ -13,7 +13,7 @@ import numpy as np
 
 from trimtab.kit.compiled import compiled
 
-from ..problem import Floats, Ints
+from ..problem import Flags, Floats, Ints
 from ..simulator.greedy import cheaper, joined, merge, start
 from ..simulator.pack import Graph
 
@@ -111,7 +111,7 @@ def recombine(mother: Ints, father: Ints) -> Ints:
 
 
 @compiled
-def _next(near: Ints, degree: Ints, used: Ints, here: int) -> int:
+def _next(near: Ints, degree: Ints, used: Flags, here: int) -> int:
     """The unused neighbour that has the fewest unused ones itself; a random one where all are used."""
     n = len(used)
     best, fewest, ties = -1, 5, 0

@@ -14,7 +14,7 @@ import numpy as np
 
 from trimtab.kit.compiled import compiled
 
-from ..problem import AUTO, Floats, Ints
+from ..problem import AUTO, Flags, Floats, Ints
 from ..simulator.dp import crossing
 from ..simulator.models import join_cost, leaf_cost
 from ..simulator.pack import Graph
@@ -60,8 +60,8 @@ def spanning_tree(graph: Graph) -> Floats:
 def selectivity(graph: Graph, i: int, j: int) -> float:
     """Log selectivity of the joins between two relations."""
     if len(graph.rows_log):
-        return graph.rows_log[1 << i | 1 << j] - graph.base_log[i] - graph.base_log[j]
-    return graph.cross_log[i, j]
+        return float(graph.rows_log[1 << i | 1 << j] - graph.base_log[i] - graph.base_log[j])
+    return float(graph.cross_log[i, j])
 
 
 @compiled
@@ -129,7 +129,7 @@ def _walk(tree: Floats, root: int) -> tuple[Ints, Ints]:
 
 @compiled
 def _rank(growth: Floats, cost: Floats, v: int) -> float:
-    return (growth[v] - 1.0) / max(cost[v], 1e-300)
+    return float((growth[v] - 1.0) / max(cost[v], 1e-300))
 
 
 @compiled
@@ -197,7 +197,7 @@ def linear_dp(graph: Graph, model: int, p: Floats, order: Ints) -> Ints:
 
 
 @compiled
-def _unfold(sets: Ints, cut: Ints, swapped: Ints) -> Ints:
+def _unfold(sets: Ints, cut: Ints, swapped: Flags) -> Ints:
     n = len(sets)
     joins = np.zeros((n - 1, 2), np.int64)
     if n == 1 or cut[0, n - 1] < 0:

@@ -76,8 +76,8 @@ def harvest(tree: Forest) -> Ints:
 def join_log(graph: Graph, tree: Forest, a: int, b: int) -> float:
     """Log rows of the join of two nodes."""
     if len(graph.rows_log):
-        return graph.rows_log[tree.sets[a] | tree.sets[b]]
-    return tree.logs[a] + tree.logs[b] + crossing(graph, tree.sets[a], tree.sets[b])
+        return float(graph.rows_log[tree.sets[a] | tree.sets[b]])
+    return float(tree.logs[a] + tree.logs[b] + crossing(graph, tree.sets[a], tree.sets[b]))
 
 
 @compiled
@@ -165,4 +165,4 @@ def exchange(graph: Graph, model: int, p: Floats, tree: Forest, total: float, wo
     tree.outer[child], tree.inner[child] = (stays, other) if swap_lower else (other, stays)
     tree.outer[top], tree.inner[top] = (out, child) if swap_upper else (child, out)
     tree.added[child], tree.added[top] = lower, upper
-    return change
+    return float(change)

@@ -69,8 +69,8 @@ def start(graph: Graph) -> tuple[Ints, Floats, Ints, Floats]:
 def joined(graph: Graph, sets: Ints, logs: Floats, cross: Floats, a: int, b: int) -> float:
     """Log rows of the join of two nodes."""
     if len(graph.rows_log):
-        return graph.rows_log[sets[a] | sets[b]]
-    return logs[a] + logs[b] + cross[a, b]
+        return float(graph.rows_log[sets[a] | sets[b]])
+    return float(logs[a] + logs[b] + cross[a, b])
 
 
 @compiled

@@ -64,8 +64,8 @@ def leaf_cost(model: int, p: Floats, graph: Graph, i: int) -> float:
     if model == C_OUT:
         return 0.0
     if model == PG_LIKE:
-        return p[SCAN] * graph.table[i]
-    return max(1.0, np.exp(graph.base_log[i]))
+        return float(p[SCAN] * graph.table[i])
+    return float(max(1.0, np.exp(graph.base_log[i])))
 
 
 @compiled

@@ -112,8 +112,8 @@ def _found(graph: Graph, joins: Ints, logs: Floats, before: int, subset: int) ->
     """Log rows of an operand: a relation, or what an earlier join gave."""
     for i in range(len(graph.neighbours)):
         if subset == 1 << i:
-            return graph.base_log[i]
+            return float(graph.base_log[i])
     for k in range(before - 1, -1, -1):
         if joins[k, 0] | joins[k, 1] == subset:
-            return logs[k]
+            return float(logs[k])
     return np.nan

@@ -18,6 +18,7 @@ and more get one until the result has at most 10,000 rows, as one for people has
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -142,7 +143,6 @@ def _query(
         relations=relations,
         edges=tuple(edges),
         cardinalities=Cardinalities.of(alone, "product form", EXACT),
-        template=name,
     )
 
 
@@ -153,13 +153,13 @@ FAMILIES: Final[Mapping[str, Callable[[str, int, np.random.Generator], JoinQuery
 }
 
 
-def large(split: str, each: int) -> dict[str, JoinQuery]:
+def generated(suite: str, split: str, sizes: Sequence[int], each: int) -> dict[str, JoinQuery]:
     """`each` queries of every family and size; every one has random numbers of its own."""
     found = {}
     for family, make in FAMILIES.items():
-        for size in SIZES:
+        for size in sizes:
             for k in range(each):
                 name = f"{family}-{size}-{k}"
-                rng = np.random.default_rng(list(f"large/{split}/{name}".encode()))
-                found[name] = make(name, size, rng)
+                rng = np.random.default_rng(list(f"{suite}/{split}/{name}".encode()))
+                found[name] = replace(make(name, size, rng), template=f"{suite}/{split}/{name}")
     return found

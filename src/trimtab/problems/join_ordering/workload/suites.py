@@ -15,6 +15,7 @@ job-light            JOB-light                                                  
 job-light-ranges     JOB-light-ranges                                                           2 to 5
 bounds               the queries of all these in which a count timed out: bounds stand in       2 to 11
 large                generated, see `large.py`                                                  20 to 60
+dq                   aptdb-true, stats, large, and generated ones of 6 to 9: DQ is trained on   2 to 60
 ===================  =========================================================================  ===========
 """
 
@@ -32,7 +33,7 @@ from trimtab.core.problem import Split
 from ..problem import JoinQuery
 from . import staged
 from .files import load_queries
-from .large import large
+from .large import SIZES, generated
 
 SHIPPED: Final = Path(__file__).parents[1] / "shipped" / "aptdb.jsonl.xz"
 
@@ -104,8 +105,15 @@ def bounds(split: Split) -> Queries:
 
 
 @cache
-def generated(split: Split) -> Queries:
-    return large(split, EACH[split])
+def large(split: Split) -> Queries:
+    return generated("large", split, SIZES, EACH[split])
+
+
+@cache
+def dq(split: Split) -> Queries:
+    """What the shipped network of DQ is trained on: all of these, by their counts."""
+    small = generated("small", split, (6, 7, 8, 9), EACH[split])
+    return {**seen(split), **_stats(split), **small, **large(split)}
 
 
 @cache
@@ -132,5 +140,6 @@ SUITES: Final[Mapping[str, Callable[[Split], Queries]]] = {
     **{f"stats-{name}": partial(_estimated, name) for name in staged.ESTIMATORS},
     **{name: partial(_exact, load) for name, load in _JOB.items()},
     "bounds": bounds,
-    "large": generated,
+    "large": large,
+    "dq": dq,
 }
