@@ -134,7 +134,7 @@ def test_other_problems_deploy_to_no_database(tmp_path: Path):
 
 
 def test_without_a_server_a_plan_is_shown_and_written():
-    name, query = next(iter(PROBLEM.instances("test").items()))
+    query = next(iter(PROBLEM.instances("test").values()))
     plan = random_plan(query, 1)
     shown = render(query, plan, None, 0)
     assert shown.summary == plan.text(query)

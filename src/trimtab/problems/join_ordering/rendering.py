@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from trimtab.core.problem import Rendering
 
 from .problem import OPERATORS, JoinPlan, JoinQuery, Tree
+from .sql.rewrite import rewrite
 from .system.measure import Comparison, compare, interleave, milliseconds
 from .system.plans import settings_of
 from .system.postgresql import statement
@@ -66,7 +67,9 @@ def deployable(query: JoinQuery, plan: JoinPlan) -> str:
     settings = dict(settings_of(plan))
     before = "".join(f"{set_line(name, value)};\n" for name, value in settings.items())
     after = "".join(f"{set_line(name, None)};\n" for name in settings)
-    return f"{before}{statement(query, plan).rstrip().rstrip(';')};\n{after}"
+    forced = getattr(plan, "forced", True) and query.sql
+    text = rewrite(query, plan, pretty=True) if forced else statement(query, plan)
+    return f"{before}{text.rstrip().rstrip(';')};\n{after}"
 
 
 def _said(verdict: Comparison, won: bool, unit: str) -> str:

@@ -107,9 +107,7 @@ def test_what_stands_above_the_joins_stays():
     text = f"SELECT DISTINCT b.y AS why FROM a, b WHERE a.x = b.x AND a.w = 1 {above}"
     query = query_of(text, "q", None)
     flat = " ".join(rewrite(query, JoinPlan.of((1, 0))).split())
-    assert flat.startswith(
-        "SELECT DISTINCT b.y AS why FROM b JOIN a ON a.x = b.x WHERE ( a.w = 1 ) GROUP BY b.y HAVING"
-    )
+    assert flat.startswith("SELECT DISTINCT b.y AS why FROM b JOIN a ON a.x = b.x WHERE (a.w = 1) GROUP BY b.y HAVING")
     assert flat.endswith("ORDER BY 1 DESC LIMIT 2")
 
 

@@ -53,7 +53,7 @@ def test_postgresql_joins_in_the_order_it_is_given(seed: int, query: JoinQuery, 
 @pytest.mark.parametrize("seed", range(6))
 def test_duckdb_joins_in_the_order_and_on_the_sides_it_is_given(seed: int, query: JoinQuery, duck: Any):
     plan = random_plan(query, seed)
-    duck.execute(f"SET disabled_optimizers = '{FORCED}'")
+    duck.execute(f"SET disabled_optimizers = '{','.join(FORCED)}'")
     shown = duck.execute("EXPLAIN (FORMAT JSON) " + duckdb_statement(query, plan)).fetchall()[-1][1]
     duck.execute("SET disabled_optimizers = ''")
     found: list[tuple[frozenset[str], frozenset[str]]] = []

@@ -44,6 +44,11 @@ class Engine:
             root = self.session.plan(statement(query, None))
         return plan_of_postgresql(query, root), root
 
+    def explain(self, query: JoinQuery, plan: JoinPlan) -> Mapping[str, Any]:
+        """What the optimiser makes of a plan that it is told."""
+        with self.session.settings(dict(settings_of(plan))):
+            return self.session.plan(statement(query, plan))
+
     def run(self, query: JoinQuery, plan: JoinPlan | None, limit_ms: float) -> Sample:
         """Plan and execute once; None is the query as it stands."""
         text = statement(query, plan)

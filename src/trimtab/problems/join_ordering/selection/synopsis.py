@@ -1,0 +1,367 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows of every connected subset of a tree of foreign-key joins, from a correlated sample held in memory.
+
+The table that most rows refer to, the *hub*, is sampled by row, and rows that refer
+to a sampled one come with it, so that what hangs together stays together; rows that
+very many refer to are all in the sample, since they make the large results (join
+synopses, Acharya et al., SIGMOD 1999; correlated sampling, Vengerov et al., VLDB
+2015). Joins are not done: each relation sends the number of its rows by value of
+the joined column, and these vectors are multiplied, as factorised databases count.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..problem import Floats, JoinQuery
+from ..sql.text import connected_subsets, quoted
+from ..workload.database import Database, Table
+
+HUB_ROWS: Final = 768  # sampled evenly
+HEAVY_ROWS: Final = 256  # that most rows refer to, and as many by the product of how many refer in each way
+EACH: Final = 8  # rows that are kept of those which refer to the same one
+OTHER_ROWS: Final = 2048  # of each larger table, where it does not hang on the hub's sample
+
+_SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
+
+Rows = NDArray[np.int64]
+
+
+@dataclass
+class _Column:
+    """Numbers as they are; texts as places in the sorted list of the different ones, NULL as -1."""
+
+    data: NDArray[Any]
+    texts: list[str] | None
+
+    def holds(self, operator: str, literal: str, rows: Rows) -> NDArray[np.bool_] | None:
+        """Which rows meet the condition; None where it is of another form."""
+        data = self.data[rows]
+        if self.texts is None:
+            if literal.startswith("'") or operator == "LIKE":
+                return None
+            value = float(literal)
+            if operator == "=":
+                return np.asarray(data == value)
+            return np.asarray(
+                {"<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal}[operator](data, value)
+            )
+        if not literal.startswith("'"):
+            return None
+        text = literal[1:-1].replace("''", "'")
+        low = bisect_left(self.texts, text)
+        if operator == "=":
+            there = low < len(self.texts) and self.texts[low] == text
+            return np.asarray(data == low) if there else np.zeros(len(rows), np.bool_)
+        prefix = text[:-1]
+        if operator != "LIKE" or not text.endswith("%") or "%" in prefix or "_" in prefix or not prefix:
+            return None
+        low = bisect_left(self.texts, prefix)
+        high = bisect_left(self.texts, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        return np.asarray((data >= low) & (data < high))
+
+
+@dataclass
+class _Stored:
+    rows: int
+    columns: dict[str, _Column]
+    refers: dict[str, NDArray[np.int32]]  # foreign key -> row of the table it refers to, -1 for none
+    sample: Rows  # some rows
+    scale: float  # rows / sampled rows
+
+
+@dataclass
+class Synopsis:
+    """What `gather` read of a database."""
+
+    tables: Mapping[str, _Stored]
+    targets: Mapping[tuple[str, str], str]  # (table, foreign key) -> table that it refers to
+    keys: Mapping[str, str]
+    hub: str
+    chosen: Rows  # sampled rows of the hub, ascending
+    weight: Floats  # (chosen,) rows of the hub that each stands for
+    hanging: Mapping[tuple[str, str], tuple[Rows, NDArray[np.int32], Floats]]  # rows, whom they refer to, their weight
+
+    @cached_property
+    def gaps(self) -> set[tuple[str, str]]:
+        """Foreign keys that are NULL, or refer to nothing, in some row."""
+        return {(t, c) for t, stored in self.tables.items() for c, rows in stored.refers.items() if (rows < 0).any()}
+
+    @cached_property
+    def samples(self) -> list[Rows]:
+        return [stored.sample for stored in self.tables.values()] + [rows for rows, _, _ in self.hanging.values()]
+
+    def values_of(self, table: str, column: str) -> str | None:
+        """The table whose rows are the values of a column; None where it is neither a key nor refers to one."""
+        return table if self.keys.get(table) == column else self.targets.get((table, column))
+
+    def rows(self, query: JoinQuery) -> dict[int, tuple[float, int]] | None:
+        """By bitset: the estimate, and on how many sampled values it rests. None where the query is no tree of them."""
+        graph = _Graph.of(query, self)
+        if graph is None:
+            return None
+        counting = _Counting(query, self, graph)
+        return {subset: counting.total(subset) for subset in connected_subsets(query)}
+
+
+@dataclass
+class _Graph:
+    """Relations and classes of equal columns, which together are a tree."""
+
+    classes: list[tuple[str, dict[int, str]]]  # (table of the values, relation -> its column)
+    of_relation: list[list[int]]  # classes that a relation is in
+
+    @classmethod
+    def of(cls, query: JoinQuery, synopsis: Synopsis) -> _Graph | None:
+        found: list[dict[tuple[int, str], None]] = []
+        for edge in query.edges:
+            if edge.implied:
+                continue
+            ends = {(edge.left, edge.left_column): None, (edge.right, edge.right_column): None}
+            touched = [one for one in found if one.keys() & ends.keys()]
+            found = [one for one in found if not one.keys() & ends.keys()]
+            found.append({k: None for one in [*touched, ends] for k in one})
+        classes: list[tuple[str, dict[int, str]]] = []
+        of_relation: list[list[int]] = [[] for _ in query.relations]
+        for members in found:
+            values = {synopsis.values_of(query.relations[i].table, column) for i, column in members}
+            if len(values) != 1 or None in values or len({i for i, _ in members}) < len(members):
+                return None
+            for i, _ in members:
+                of_relation[i].append(len(classes))
+            classes.append((str(values.pop()), dict(members.keys())))
+        links = sum(len(members) for _, members in classes)
+        return cls(classes, of_relation) if links == len(classes) + query.num_relations - 1 else None
+
+
+@dataclass
+class _Counting:
+    query: JoinQuery
+    synopsis: Synopsis
+    graph: _Graph
+    inside: list[int] = field(init=False)  # relations of each class, as a bitset
+    hubs: list[bool] = field(init=False)
+    certain: list[int] = field(init=False)  # those of them in which every row has a value
+    conditions: dict[tuple[int, int], Floats] = field(default_factory=dict)
+    known: dict[tuple[int, int, int, bool], Floats] = field(default_factory=dict)
+    masks: dict[tuple[int, int], int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.inside = [sum(1 << i for i in members) for _, members in self.graph.classes]
+        self.hubs = [table == self.synopsis.hub for table, _ in self.graph.classes]
+        self.certain = [
+            sum(
+                1 << i
+                for i, column in members.items()
+                if (self.query.relations[i].table, column) not in self.synopsis.gaps
+            )
+            for _, members in self.graph.classes
+        ]
+
+    def total(self, subset: int) -> tuple[float, int]:
+        if not subset & (subset - 1):
+            return self._single(subset.bit_length() - 1)
+        best = max(range(len(self.inside)), key=lambda c: self._worth(c, subset))
+        table, members = self.graph.classes[best]
+        sampled = table == self.synopsis.hub
+        product: Floats | None = None
+        for i in members:
+            if subset >> i & 1:
+                part = self.vector(i, best, subset & self.behind(i, best), sampled)
+                product = part if product is None else product * part
+        assert product is not None
+        rows = product @ self.synopsis.weight if sampled else product.sum()
+        return float(rows), int(np.count_nonzero(product))
+
+    def _worth(self, c: int, subset: int) -> int:
+        """How good a class is to count a subset by: sampled ones are best; NULLs must not be lost."""
+        inside = self.inside[c] & subset
+        if not inside or (not inside & (inside - 1) and not inside & self.certain[c]):
+            return 0
+        return inside.bit_count() + 1000 * self.hubs[c]
+
+    def _single(self, i: int) -> tuple[float, int]:
+        stored = self.synopsis.tables[self.query.relations[i].table]
+        found = self.filtered(i, stored.sample)
+        return float(found.sum()) * stored.scale, int(np.count_nonzero(found))
+
+    def behind(self, i: int, c: int) -> int:
+        """The relations that are cut off from class `c` where relation `i` is taken away, and `i`."""
+        if (i, c) not in self.masks:
+            found = 1 << i
+            for other in self.graph.of_relation[i]:
+                if other != c:
+                    for j in self.graph.classes[other][1]:
+                        if j != i:
+                            found |= self.behind(j, other)
+            self.masks[i, c] = found
+        return self.masks[i, c]
+
+    def vector(self, i: int, c: int, subset: int, sampled: bool) -> Floats:
+        """Rows of the joined `subset` behind relation `i`, by value of class `c`: all values, or the chosen ones."""
+        key = (i, c, subset, sampled)
+        if key not in self.known:
+            self.known[key] = self._vector(i, c, subset, sampled)
+        return self.known[key]
+
+    def _vector(self, i: int, c: int, subset: int, sampled: bool) -> Floats:
+        values, members = self.graph.classes[c]
+        relation, synopsis = self.query.relations[i], self.synopsis
+        stored, column = synopsis.tables[relation.table], members[i]
+        if synopsis.keys.get(relation.table) == column:
+            return self.weights(i, c, subset, synopsis.chosen if sampled else np.arange(stored.rows))
+        if sampled:
+            rows, owner, weight = synopsis.hanging[relation.table, column]
+            return np.bincount(owner, self.weights(i, c, subset, rows) * weight, len(synopsis.chosen))
+        rows = stored.sample
+        target = stored.refers[column][rows]
+        there = target >= 0
+        weights = self.weights(i, c, subset, rows) * stored.scale
+        return np.bincount(target[there], weights[there], synopsis.tables[values].rows)
+
+    def weights(self, i: int, c: int, subset: int, rows: Rows) -> Floats:
+        """Of some rows of relation `i`: 0 where a predicate fails, else the rows of all else in `subset` that join."""
+        found = self.filtered(i, rows)
+        stored = self.synopsis.tables[self.query.relations[i].table]
+        for other in self.graph.of_relation[i]:
+            if other == c:
+                continue
+            members = self.graph.classes[other][1]
+            column = members[i]
+            own = self.synopsis.keys.get(self.query.relations[i].table) == column
+            target = rows if own else stored.refers[column][rows]
+            for j in members:
+                if j != i and subset >> j & 1:
+                    found = found * self.at(j, other, subset & self.behind(j, other), target)
+        return found
+
+    def at(self, j: int, c: int, subset: int, values: NDArray[Any]) -> Floats:
+        """As `vector`, at some values only; -1 is none."""
+        members = self.graph.classes[c][1]
+        relation = self.query.relations[j]
+        if self.synopsis.keys.get(relation.table) == members[j]:
+            found = self.weights(j, c, subset, np.maximum(values, 0))
+        else:
+            found = self.vector(j, c, subset, sampled=False)[np.maximum(values, 0)]
+        return np.where(values >= 0, found, 0.0)
+
+    def filtered(self, i: int, rows: Rows) -> Floats:
+        relation = self.query.relations[i]
+        key = (i, id(rows))  # samples live as long as the synopsis
+        if key in self.conditions:
+            return self.conditions[key]
+        found = np.ones(len(rows))
+        for predicate in relation.predicates:
+            simple = _SIMPLE.fullmatch(predicate)
+            column = self.synopsis.tables[relation.table].columns.get(simple[1].strip('"')) if simple else None
+            held = column.holds(simple[2], simple[3], rows) if simple and column else None
+            found = found * (0.1 if held is None else held)
+        if rows is self.synopsis.chosen or any(rows is kept for kept in self.synopsis.samples):
+            self.conditions[key] = found
+        return found
+
+
+def gather(connection: Any, database: Database, *, seed: int = 0) -> Synopsis:
+    """Read the tables of a DuckDB connection, and sample."""
+    rng = np.random.default_rng(seed)
+    keys = {table.name: table.key for table in database.tables if table.key}
+    targets = {(t, c): other for t, c, other, _ in database.foreign_keys()}
+    ids = {name: _fetch(connection, name, key).astype(np.int64) for name, key in keys.items()}
+    tables = {table.name: _store(connection, table, ids, targets, rng) for table in database.tables}
+    referring: dict[str, int] = {}
+    for (t, _), other in targets.items():
+        referring[other] = referring.get(other, 0) + tables[t].rows
+    hub = max(referring, key=lambda name: referring[name])
+    chosen, weight = _choose(tables, targets, hub, rng)
+    hanging = {}
+    for (t, c), other in targets.items():
+        if other == hub:
+            hanging[t, c] = _hang(tables[t].refers[c], chosen, tables[hub].rows, rng)
+    return Synopsis(tables, targets, keys, hub, chosen, weight, hanging)
+
+
+def _choose(
+    tables: Mapping[str, _Stored], targets: Mapping[tuple[str, str], str], hub: str, rng: np.random.Generator
+) -> tuple[Rows, Floats]:
+    """Rows of the hub: the heavy ones, each for itself, and some of the others, each for many."""
+    rows = tables[hub].rows
+    degrees = [
+        np.bincount(refers[refers >= 0], minlength=rows)
+        for (t, c), other in targets.items()
+        if other == hub
+        for refers in [tables[t].refers[c]]
+    ]
+    shares = sum(degree / max(1, degree.sum()) for degree in degrees)
+    products = sum(np.log1p(degree) for degree in degrees)
+    heavy = np.union1d(np.argsort(-shares)[:HEAVY_ROWS], np.argsort(-products)[:HEAVY_ROWS])
+    others = np.setdiff1d(np.arange(rows), heavy)
+    some = rng.permutation(others)[:HUB_ROWS]
+    chosen = np.concatenate([heavy, some])
+    weight = np.concatenate([np.ones(len(heavy)), np.full(len(some), len(others) / max(1, len(some)))])
+    order = np.argsort(chosen)
+    return chosen[order], weight[order]
+
+
+def _hang(
+    refers: NDArray[np.int32], chosen: Rows, rows: int, rng: np.random.Generator
+) -> tuple[Rows, NDArray[np.int32], Floats]:
+    """Rows that refer to a chosen one, at most `EACH` of it at random; the place of that one; what each stands for."""
+    place = np.full(rows, -1, np.int32)
+    place[chosen] = np.arange(len(chosen))
+    owner = np.where(refers >= 0, place[np.maximum(refers, 0)], -1)
+    found = rng.permutation(np.flatnonzero(owner >= 0))
+    found = found[np.argsort(owner[found], kind="stable")]
+    counts = np.bincount(owner[found], minlength=len(chosen))
+    nth = np.arange(len(found)) - np.repeat(np.cumsum(counts) - counts, counts)
+    kept = found[nth < EACH]
+    of = owner[kept].astype(np.int32)
+    return kept, of, counts[of] / np.minimum(counts[of], EACH)
+
+
+def _store(
+    connection: Any,
+    table: Table,
+    ids: Mapping[str, NDArray[np.int64]],
+    targets: Mapping[tuple[str, str], str],
+    rng: np.random.Generator,
+) -> _Stored:
+    columns, refers = {}, {}
+    rows = int(connection.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchone()[0])
+    for column in table.columns:
+        if column in table.references:
+            refers[column] = _rows_of(ids[targets[table.name, column]], _fetch(connection, table.name, column))
+        elif column != table.key:
+            columns[column] = _encode(_fetch(connection, table.name, column))
+    sample = np.arange(rows) if rows <= OTHER_ROWS else np.sort(rng.permutation(rows)[:OTHER_ROWS])
+    return _Stored(rows, columns, refers, sample, rows / max(1, len(sample)))
+
+
+def _fetch(connection: Any, table: str, column: str) -> NDArray[Any]:
+    found = connection.execute(f"SELECT {quoted(column)} FROM {quoted(table)}").fetchnumpy()[column]
+    if isinstance(found, np.ma.MaskedArray):
+        return np.asarray(found.filled(-1) if found.dtype.kind in "iuf" else found.filled(None))
+    return np.asarray(found)
+
+
+def _rows_of(ids: NDArray[np.int64], wanted: NDArray[Any]) -> NDArray[np.int32]:
+    order = np.argsort(ids)
+    at = np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)
+    rows = order[at]
+    return np.where(ids[rows] == wanted, rows, -1).astype(np.int32)
+
+
+def _encode(data: NDArray[Any]) -> _Column:
+    if data.dtype.kind in "iuf":
+        return _Column(data.astype(np.float64), None)
+    texts = [None if value is None else str(value) for value in data.tolist()]
+    different = sorted({text for text in texts if text is not None})
+    code = {text: i for i, text in enumerate(different)}
+    return _Column(np.array([-1 if text is None else code[text] for text in texts], np.int32), different)
