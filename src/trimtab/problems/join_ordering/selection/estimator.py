@@ -14,7 +14,7 @@ from .statistics import Statistics
 from .synopsis import Synopsis
 
 #: Sampled values at which the sample and the correction weigh the same.
-EVEN: Final = 2.0
+EVEN: Final = 1.0
 
 
 @dataclass(frozen=True)

@@ -21,14 +21,15 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem import Floats, JoinQuery
+from ..problem import Floats, JoinQuery, bits
 from ..sql.text import connected_subsets, quoted
 from ..workload.database import Database, Table
 
 HUB_ROWS: Final = 768  # sampled evenly
 HEAVY_ROWS: Final = 256  # that most rows refer to, and as many by the product of how many refer in each way
 EACH: Final = 8  # rows that are kept of those which refer to the same one
-OTHER_ROWS: Final = 2048  # of each larger table, where it does not hang on the hub's sample
+OTHER_ROWS: Final = 8192  # of each larger table, where it does not hang on the hub's sample
+FEW: Final = 2048  # rows of a relation: counting starts from these
 
 _SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
 
@@ -37,42 +38,49 @@ Rows = NDArray[np.int64]
 
 @dataclass
 class _Column:
-    """Numbers as they are; texts as places in the sorted list of the different ones, NULL as -1."""
+    """Numbers as they are; texts as places in the sorted list of the different ones. NULL is -1 or not a number."""
 
     data: NDArray[Any]
     texts: list[str] | None
+    order: Rows  # rows by value
+    sorted: NDArray[Any]
 
-    def holds(self, operator: str, literal: str, rows: Rows) -> NDArray[np.bool_] | None:
-        """Which rows meet the condition; None where it is of another form."""
-        data = self.data[rows]
+    def between(self, operator: str, literal: str) -> tuple[Any, Any] | None:
+        """The condition as low <= value < high; None where it is of another form."""
         if self.texts is None:
             if literal.startswith("'") or operator == "LIKE":
                 return None
             value = float(literal)
-            if operator == "=":
-                return np.asarray(data == value)
-            return np.asarray(
-                {"<": np.less, ">": np.greater, "<=": np.less_equal, ">=": np.greater_equal}[operator](data, value)
-            )
+            above = np.nextafter(value, np.inf)
+            return {
+                "=": (value, above), "<": (-np.inf, value), "<=": (-np.inf, above),
+                ">": (above, np.inf), ">=": (value, np.inf),
+            }[operator]  # fmt: skip
         if not literal.startswith("'"):
             return None
         text = literal[1:-1].replace("''", "'")
         low = bisect_left(self.texts, text)
         if operator == "=":
-            there = low < len(self.texts) and self.texts[low] == text
-            return np.asarray(data == low) if there else np.zeros(len(rows), np.bool_)
+            return low, low + int(low < len(self.texts) and self.texts[low] == text)
         prefix = text[:-1]
         if operator != "LIKE" or not text.endswith("%") or "%" in prefix or "_" in prefix or not prefix:
             return None
-        low = bisect_left(self.texts, prefix)
-        high = bisect_left(self.texts, prefix[:-1] + chr(ord(prefix[-1]) + 1))
-        return np.asarray((data >= low) & (data < high))
+        return bisect_left(self.texts, prefix), bisect_left(self.texts, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+
+    def holds(self, bounds: tuple[Any, Any], rows: Rows) -> NDArray[np.bool_]:
+        data = self.data[rows]
+        return np.asarray((data >= bounds[0]) & (data < bounds[1]))
+
+    def rows(self, bounds: tuple[Any, Any]) -> Rows:
+        """All rows in which it holds."""
+        low, high = np.searchsorted(self.sorted, bounds)
+        return self.order[low:high]
 
 
 @dataclass
 class _Stored:
     rows: int
-    columns: dict[str, _Column]
+    columns: dict[str, _Column]  # that conditions may be on
     refers: dict[str, NDArray[np.int32]]  # foreign key -> row of the table it refers to, -1 for none
     sample: Rows  # some rows
     scale: float  # rows / sampled rows
@@ -94,10 +102,6 @@ class Synopsis:
     def gaps(self) -> set[tuple[str, str]]:
         """Foreign keys that are NULL, or refer to nothing, in some row."""
         return {(t, c) for t, stored in self.tables.items() for c, rows in stored.refers.items() if (rows < 0).any()}
-
-    @cached_property
-    def samples(self) -> list[Rows]:
-        return [stored.sample for stored in self.tables.values()] + [rows for rows, _, _ in self.hanging.values()]
 
     def values_of(self, table: str, column: str) -> str | None:
         """The table whose rows are the values of a column; None where it is neither a key nor refers to one."""
@@ -149,14 +153,22 @@ class _Counting:
     graph: _Graph
     inside: list[int] = field(init=False)  # relations of each class, as a bitset
     hubs: list[bool] = field(init=False)
+    refers: list[bool] = field(init=False)  # by relation: its joins are to keys of others, so each row joins few
     certain: list[int] = field(init=False)  # those of them in which every row has a value
-    conditions: dict[tuple[int, int], Floats] = field(default_factory=dict)
+    ranges: dict[int, tuple[list[tuple[_Column, tuple[Any, Any]]], int]] = field(default_factory=dict)
+    drawn: dict[int, tuple[Rows, float, int]] = field(default_factory=dict)
     known: dict[tuple[int, int, int, bool], Floats] = field(default_factory=dict)
     masks: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.inside = [sum(1 << i for i in members) for _, members in self.graph.classes]
         self.hubs = [table == self.synopsis.hub for table, _ in self.graph.classes]
+        self.refers = [
+            all(
+                self.synopsis.keys.get(relation.table) != self.graph.classes[c][1][i] for c in self.graph.of_relation[i]
+            )
+            for i, relation in enumerate(self.query.relations)
+        ]
         self.certain = [
             sum(
                 1 << i
@@ -169,6 +181,12 @@ class _Counting:
     def total(self, subset: int) -> tuple[float, int]:
         if not subset & (subset - 1):
             return self._single(subset.bit_length() - 1)
+        few = [i for i in bits(subset) if self.refers[i] and self.chosen(i)[2] <= FEW]
+        if few:  # so few that counting starts from all of them
+            start = min(few, key=lambda i: self.chosen(i)[2])
+            rows, scale, _ = self.chosen(start)
+            found = self.weights(start, -1, subset, rows)
+            return float(found.sum()) * scale, int(np.count_nonzero(found))
         best = max(range(len(self.inside)), key=lambda c: self._worth(c, subset))
         table, members = self.graph.classes[best]
         sampled = table == self.synopsis.hub
@@ -189,9 +207,9 @@ class _Counting:
         return inside.bit_count() + 1000 * self.hubs[c]
 
     def _single(self, i: int) -> tuple[float, int]:
-        stored = self.synopsis.tables[self.query.relations[i].table]
-        found = self.filtered(i, stored.sample)
-        return float(found.sum()) * stored.scale, int(np.count_nonzero(found))
+        rows, scale, _ = self.chosen(i)
+        found = self.filtered(i, rows)
+        return float(found.sum()) * scale, int(np.count_nonzero(found))
 
     def behind(self, i: int, c: int) -> int:
         """The relations that are cut off from class `c` where relation `i` is taken away, and `i`."""
@@ -221,10 +239,10 @@ class _Counting:
         if sampled:
             rows, owner, weight = synopsis.hanging[relation.table, column]
             return np.bincount(owner, self.weights(i, c, subset, rows) * weight, len(synopsis.chosen))
-        rows = stored.sample
+        rows, scale, _ = self.chosen(i)
         target = stored.refers[column][rows]
         there = target >= 0
-        weights = self.weights(i, c, subset, rows) * stored.scale
+        weights = self.weights(i, c, subset, rows) * scale
         return np.bincount(target[there], weights[there], synopsis.tables[values].rows)
 
     def weights(self, i: int, c: int, subset: int, rows: Rows) -> Floats:
@@ -254,19 +272,41 @@ class _Counting:
         return np.where(values >= 0, found, 0.0)
 
     def filtered(self, i: int, rows: Rows) -> Floats:
-        relation = self.query.relations[i]
-        key = (i, id(rows))  # samples live as long as the synopsis
-        if key in self.conditions:
-            return self.conditions[key]
-        found = np.ones(len(rows))
-        for predicate in relation.predicates:
-            simple = _SIMPLE.fullmatch(predicate)
-            column = self.synopsis.tables[relation.table].columns.get(simple[1].strip('"')) if simple else None
-            held = column.holds(simple[2], simple[3], rows) if simple and column else None
-            found = found * (0.1 if held is None else held)
-        if rows is self.synopsis.chosen or any(rows is kept for kept in self.synopsis.samples):
-            self.conditions[key] = found
+        """1 where the relation's predicates hold, 0 elsewhere; times a tenth for each that is not understood."""
+        bounds, strange = self.conditions(i)
+        found = np.full(len(rows), 0.1**strange)
+        for column, between in bounds:
+            found = found * column.holds(between, rows)
         return found
+
+    def conditions(self, i: int) -> tuple[list[tuple[_Column, tuple[Any, Any]]], int]:
+        """A relation's predicates as ranges of columns, and how many are of another form."""
+        if i not in self.ranges:
+            relation = self.query.relations[i]
+            columns = self.synopsis.tables[relation.table].columns
+            known = []
+            for predicate in relation.predicates:
+                simple = _SIMPLE.fullmatch(predicate)
+                column = columns.get(simple[1].strip('"')) if simple else None
+                between = column.between(simple[2], simple[3]) if simple and column else None
+                if column is not None and between is not None:
+                    known.append((column, between))
+            self.ranges[i] = known, len(relation.predicates) - len(known)
+        return self.ranges[i]
+
+    def chosen(self, i: int) -> tuple[Rows, float, int]:
+        """Rows of a relation, drawn from those that meet its most selective predicate; what each stands for; of how many."""
+        if i not in self.drawn:
+            stored = self.synopsis.tables[self.query.relations[i].table]
+            rows, scale, total = stored.sample, stored.scale, stored.rows
+            slices = [column.rows(between) for column, between in self.conditions(i)[0]]
+            if slices:
+                best = min(slices, key=len)
+                step = max(1, -(-len(best) // OTHER_ROWS))  # `order` is stable, so this is a systematic sample
+                rows, total = best[::step], len(best)
+                scale = total / max(1, len(rows))
+            self.drawn[i] = rows, scale, total
+        return self.drawn[i]
 
 
 def gather(connection: Any, database: Database, *, seed: int = 0) -> Synopsis:
@@ -347,7 +387,7 @@ def _store(
 def _fetch(connection: Any, table: str, column: str) -> NDArray[Any]:
     found = connection.execute(f"SELECT {quoted(column)} FROM {quoted(table)}").fetchnumpy()[column]
     if isinstance(found, np.ma.MaskedArray):
-        return np.asarray(found.filled(-1) if found.dtype.kind in "iuf" else found.filled(None))
+        return np.asarray(found.astype(np.float64).filled(np.nan) if found.dtype.kind in "iuf" else found.filled(None))
     return np.asarray(found)
 
 
@@ -360,8 +400,12 @@ def _rows_of(ids: NDArray[np.int64], wanted: NDArray[Any]) -> NDArray[np.int32]:
 
 def _encode(data: NDArray[Any]) -> _Column:
     if data.dtype.kind in "iuf":
-        return _Column(data.astype(np.float64), None)
+        numbers = data.astype(np.float64)
+        order = np.argsort(numbers, kind="stable")
+        return _Column(numbers, None, order, numbers[order])
     texts = [None if value is None else str(value) for value in data.tolist()]
     different = sorted({text for text in texts if text is not None})
     code = {text: i for i, text in enumerate(different)}
-    return _Column(np.array([-1 if text is None else code[text] for text in texts], np.int32), different)
+    codes = np.array([-1 if text is None else code[text] for text in texts], np.int32)
+    order = np.argsort(codes, kind="stable")
+    return _Column(codes, different, order, codes[order])

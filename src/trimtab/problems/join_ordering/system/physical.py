@@ -132,14 +132,14 @@ class _Work:
     def _join(self, kind: str, children: Sequence[Mapping[str, Any]], loops: float, outer: int) -> int:
         left = self.walk(children[0], loops, outer)
         right = self.walk(children[1], loops, outer)
-        l, r, o = (self._given(subset, outer, loops) for subset in (left, right, left | right))
+        probed, built, given = (self._given(subset, outer, loops) for subset in (left, right, left | right))
         if kind == "Hash Join":
-            wide = r > WIDE
-            self.add("build_wide" if wide else "build", loops * r)
-            self.add("probe_wide" if wide else "probe", loops * l)
+            wide = built > WIDE
+            self.add("build_wide" if wide else "build", loops * built)
+            self.add("probe_wide" if wide else "probe", loops * probed)
         else:
-            self.add("merge", loops * (l + r))
-        self.add("emit", loops * o)
+            self.add("merge", loops * (probed + built))
+        self.add("emit", loops * given)
         return left | right
 
     def _loop(self, children: Sequence[Mapping[str, Any]], loops: float, outer: int) -> int:
