@@ -29,6 +29,7 @@ HUB_ROWS: Final = 768  # sampled evenly
 HEAVY_ROWS: Final = 256  # that most rows refer to, and as many by the product of how many refer in each way
 EACH: Final = 8  # rows that are kept of those which refer to the same one
 OTHER_ROWS: Final = 8192  # of each larger table, where it does not hang on the hub's sample
+CERTAIN: Final = 1_000_000  # support of what was counted
 FEW: Final = 2048  # rows of a relation: counting starts from these
 
 _SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
@@ -82,6 +83,7 @@ class _Stored:
     rows: int
     columns: dict[str, _Column]  # that conditions may be on
     refers: dict[str, NDArray[np.int32]]  # foreign key -> row of the table it refers to, -1 for none
+    referring: dict[str, tuple[Rows, Rows]]  # foreign key -> rows by whom they refer to, and where each one's begin
     sample: Rows  # some rows
     scale: float  # rows / sampled rows
 
@@ -153,22 +155,16 @@ class _Counting:
     graph: _Graph
     inside: list[int] = field(init=False)  # relations of each class, as a bitset
     hubs: list[bool] = field(init=False)
-    refers: list[bool] = field(init=False)  # by relation: its joins are to keys of others, so each row joins few
     certain: list[int] = field(init=False)  # those of them in which every row has a value
     ranges: dict[int, tuple[list[tuple[_Column, tuple[Any, Any]]], int]] = field(default_factory=dict)
     drawn: dict[int, tuple[Rows, float, int]] = field(default_factory=dict)
+    exact: bool = True  # whether all since it was set was counted, not sampled
     known: dict[tuple[int, int, int, bool], Floats] = field(default_factory=dict)
     masks: dict[tuple[int, int], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.inside = [sum(1 << i for i in members) for _, members in self.graph.classes]
         self.hubs = [table == self.synopsis.hub for table, _ in self.graph.classes]
-        self.refers = [
-            all(
-                self.synopsis.keys.get(relation.table) != self.graph.classes[c][1][i] for c in self.graph.of_relation[i]
-            )
-            for i, relation in enumerate(self.query.relations)
-        ]
         self.certain = [
             sum(
                 1 << i
@@ -181,12 +177,12 @@ class _Counting:
     def total(self, subset: int) -> tuple[float, int]:
         if not subset & (subset - 1):
             return self._single(subset.bit_length() - 1)
-        few = [i for i in bits(subset) if self.refers[i] and self.chosen(i)[2] <= FEW]
-        if few:  # so few that counting starts from all of them
-            start = min(few, key=lambda i: self.chosen(i)[2])
-            rows, scale, _ = self.chosen(start)
+        start = min(bits(subset), key=lambda i: self.chosen(i)[2])
+        rows, _, total = self.chosen(start)
+        if total <= FEW:  # so few that counting starts from all of them
+            self.exact = True
             found = self.weights(start, -1, subset, rows)
-            return float(found.sum()) * scale, int(np.count_nonzero(found))
+            return float(found.sum()), CERTAIN if self.exact else max(5, int(np.count_nonzero(found)))
         best = max(range(len(self.inside)), key=lambda c: self._worth(c, subset))
         table, members = self.graph.classes[best]
         sampled = table == self.synopsis.hub
@@ -268,8 +264,21 @@ class _Counting:
         if self.synopsis.keys.get(relation.table) == members[j]:
             found = self.weights(j, c, subset, np.maximum(values, 0))
         else:
-            found = self.vector(j, c, subset, sampled=False)[np.maximum(values, 0)]
+            found = self._looked_up(j, c, subset, np.maximum(values, 0))
         return np.where(values >= 0, found, 0.0)
+
+    def _looked_up(self, j: int, c: int, subset: int, values: NDArray[Any]) -> Floats:
+        """Rows of relation `j` that refer to some values: all of them where they are few, else by the sample."""
+        relation = self.query.relations[j]
+        rows, start = self.synopsis.tables[relation.table].referring[self.graph.classes[c][1][j]]
+        first, counts = start[values], start[values + 1] - start[values]
+        total = int(counts.sum())
+        if total > OTHER_ROWS:
+            self.exact &= self.chosen(j)[1] == 1.0
+            return self.vector(j, c, subset, sampled=False)[values]
+        owner = np.repeat(np.arange(len(values)), counts)
+        found = rows[np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(total)]
+        return np.bincount(owner, self.weights(j, c, subset, found), len(values))
 
     def filtered(self, i: int, rows: Rows) -> Floats:
         """1 where the relation's predicates hold, 0 elsewhere; times a tenth for each that is not understood."""
@@ -295,7 +304,7 @@ class _Counting:
         return self.ranges[i]
 
     def chosen(self, i: int) -> tuple[Rows, float, int]:
-        """Rows of a relation, drawn from those that meet its most selective predicate; what each stands for; of how many."""
+        """Rows drawn from those that meet the most selective predicate; what each stands for; of how many."""
         if i not in self.drawn:
             stored = self.synopsis.tables[self.query.relations[i].table]
             rows, scale, total = stored.sample, stored.scale, stored.rows
@@ -380,8 +389,16 @@ def _store(
             refers[column] = _rows_of(ids[targets[table.name, column]], _fetch(connection, table.name, column))
         elif column != table.key:
             columns[column] = _encode(_fetch(connection, table.name, column))
+    sizes = {other: len(found) for other, found in ids.items()}
+    referring = {c: _by_value(found, sizes[targets[table.name, c]]) for c, found in refers.items()}
     sample = np.arange(rows) if rows <= OTHER_ROWS else np.sort(rng.permutation(rows)[:OTHER_ROWS])
-    return _Stored(rows, columns, refers, sample, rows / max(1, len(sample)))
+    return _Stored(rows, columns, refers, referring, sample, rows / max(1, len(sample)))
+
+
+def _by_value(refers: NDArray[np.int32], values: int) -> tuple[Rows, Rows]:
+    """Rows in the order of what they refer to, and where those of each value begin: (values + 1,)."""
+    order = np.argsort(refers, kind="stable")
+    return order, np.searchsorted(refers[order], np.arange(values + 1))
 
 
 def _fetch(connection: Any, table: str, column: str) -> NDArray[Any]:

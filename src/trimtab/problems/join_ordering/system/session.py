@@ -92,16 +92,16 @@ class Session:
 
     @contextmanager
     def settings(self, wanted: Mapping[str, str]) -> Iterator[None]:
-        """Settings of the session, for a while."""
-        for name, value in wanted.items():
-            self._send(set_line(name, value))
+        """Settings of the session, for a while. A tight time limit is set last and lifted first: SET obeys it, too."""
+        limit = "statement_timeout"
+        for name in sorted(wanted, key=lambda name: name == limit):
+            self._send(set_line(name, wanted[name]))
         try:
             yield
         finally:
             if not self.connection.closed:
-                for name in wanted:
-                    value = str(self.timeout_ms) if name == "statement_timeout" else None
-                    self._send(set_line(name, value))
+                for name in sorted(wanted, key=lambda name: name != limit):
+                    self._send(set_line(name, str(self.timeout_ms) if name == limit else None))
 
     def _send(self, statement: str) -> list[tuple[Any, ...]]:
         word = statement.lstrip(" (\n").split(None, 1)[0].upper() if statement.strip() else ""
