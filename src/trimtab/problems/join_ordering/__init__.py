@@ -63,7 +63,7 @@ PROBLEM: Final = Problem(
         "postgresql": lazy(f"{__name__}.system.postgresql:PostgreSQL", extra="sql"),
         "duckdb": lazy(f"{__name__}.system.duckdb:DuckDB", extra="sql"),
     },
-    reference="dp",
+    reference="goo",  # of all that plans queries of any size, from any row counts
     solvers={
         "dp": _exhaustive("bushy"),
         "left_deep": _exhaustive("left_deep"),
@@ -78,8 +78,17 @@ PROBLEM: Final = Problem(
         "geqo": _planner("geqo"),
         "simpli_squared": lazy(f"{__name__}.baselines:Simpli", extra="fast"),
         "pessimistic": lazy(f"{__name__}.baselines:Pessimistic", extra="fast"),
+        "corrected": lazy(f"{__name__}.learned:Corrected", extra="fast"),
+        "dq": lazy(f"{__name__}.learned:DQ", extra="fast"),
+        "dq_polished": lazy(f"{__name__}.learned:DQ", extra="fast", polish=20_000),
     },
+    learners={
+        "corrected": lazy(f"{__name__}.learned:CorrectedLearner", extra="fast"),
+        "dq": lazy(f"{__name__}.learned:DQLearner", extra="learn"),
+    },
+    quick={"solvers": ("dp", "goo", "left_deep", "simpli_squared", "corrected", "dq")},
     parse=parse,
+    load=_load,
     render=_render,
     capture=_capture,
     at=_at,

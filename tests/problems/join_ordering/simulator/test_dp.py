@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trimtab.core.errors import UsageError
+from trimtab.core.errors import Unavailable
 from trimtab.problems.join_ordering.problem import JoinPlan, JoinQuery, Tree
 from trimtab.problems.join_ordering.simulator import dp
 from trimtab.problems.join_ordering.simulator.models import model_number, parameters
@@ -103,5 +103,5 @@ def test_beyond_the_dense_array_rows_come_from_pairs() -> None:
 
 
 def test_more_than_twenty_relations_are_refused() -> None:
-    with pytest.raises(UsageError, match="up to 20 relations, not 21"):
+    with pytest.raises(Unavailable, match="up to 20 relations, not 21"):
         optimum(random_query("chain", 21, 0, product=True))

@@ -2,7 +2,8 @@
 """The classical join-order optimisers. All plan under the query's cost model, by what the engine believes.
 
 `Exhaustive` is the optimum where the beliefs are the truth: dynamic programming
-over bushy, left-deep, right-deep or zig-zag trees.
+over bushy, left-deep, right-deep or zig-zag trees. What a method can't plan (too
+many relations, no rows of single ones) it declines with `Unavailable`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from trimtab.core.errors import InvalidInstance, UnknownName, UsageError
+from trimtab.core.errors import Unavailable, UnknownName
 from trimtab.core.task import Task
 
 from ..problem import Floats, Ints, JoinPlan, JoinQuery
@@ -55,10 +56,10 @@ class Pessimistic:
     def solve(self, task: Task[JoinQuery, JoinPlan]) -> JoinPlan:
         query = task.instance
         if query.num_relations > LIMIT:
-            raise UsageError(f"pessimistic: {query.num_relations} relations; bounds are made for up to {LIMIT}")
+            raise Unavailable(f"pessimistic: {query.num_relations} relations; bounds are made for up to {LIMIT}")
         model = model_number(query.cost_model)
         if np.isnan(pack(query).base_log).any():
-            raise InvalidInstance(f"pessimistic: query {query.name!r} has no rows of single relations")
+            raise Unavailable(f"pessimistic: query {query.name!r} has no rows of single relations")
         table = Table(pack_with(query, upper_bounds(query)), model, parameters(model))
         return JoinPlan(table.joins(query.everything))
 
@@ -86,7 +87,7 @@ class Planner:
     def solve(self, task: Task[JoinQuery, JoinPlan]) -> JoinPlan:
         graph, model = ready(task.instance)
         if self.name in NEED_SINGLE and np.isnan(graph.base_log).any():
-            raise InvalidInstance(f"{self.name}: query {task.instance.name!r} has no rows of single relations")
+            raise Unavailable(f"{self.name}: query {task.instance.name!r} has no rows of single relations")
         return JoinPlan(PLANNERS[self.name](graph, model, parameters(model), task.seed % (1 << 31), self.options))
 
 

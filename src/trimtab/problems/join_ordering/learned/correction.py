@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from trimtab.core.errors import DataError, UsageError
 from trimtab.core.fingerprint import fingerprint
 from trimtab.core.task import Budget, Task
-from trimtab.kit.weights import load_weights, read_card, save_weights
+from trimtab.kit.weights import Carded, load_weights, read_card
 
 from ..baselines import Exhaustive
 from ..problem import ESTIMATE, EXACT, Cardinalities, Floats, Ints, JoinPlan, JoinQuery
@@ -47,7 +47,7 @@ class Points(NamedTuple):
     numbers: Floats  # (points, NUMBERS)
 
 
-class Corrected:
+class Corrected(Carded):
     """The solver: dynamic programming over corrected estimates. Without arguments, trained on the shipped queries.
 
     Where an instance has no estimates, solvers see the counts: nothing is corrected.
@@ -61,35 +61,14 @@ class Corrected:
             points, alpha, card = shipped()
         self.points: tuple[Points, ...] = tuple(points)
         self.alpha: Floats = alpha
-        self.card: dict[str, Any] = dict(card or {})
+        sizes = {"queries": len(points), "tokens": sum(len(p.tokens.mask) for p in points), "points": len(alpha)}
+        self.card: dict[str, Any] = {**(card or {}), **sizes}
+        self.weights = _arrays(self.points, alpha)
         self._matrix = _Matrix(self.points)
 
     @property
     def config(self) -> dict[str, Any]:
         return {"noise": NOISE, "points": len(self.alpha)}
-
-    @property
-    def weights(self) -> dict[str, NDArray[np.float32]]:
-        first = np.cumsum([0, *(len(p.tokens.mask) for p in self.points)])
-        owner = np.repeat(np.arange(len(self.points)), [len(p.subsets) for p in self.points])
-        return {
-            "mask": _floats([p.tokens.mask for p in self.points]),
-            "name": _floats([p.tokens.name for p in self.points]),
-            "weight": _floats([p.tokens.weight for p in self.points]),
-            "first_token": first.astype(np.float32),
-            "subset": np.stack([owner, np.concatenate([p.subsets for p in self.points])]).astype(np.float32),
-            "numbers": _floats([p.numbers for p in self.points]),
-            "alpha": self.alpha.astype(np.float32),
-        }
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        return frozenset(self.card.get("trained_on", ()))
-
-    @property
-    def fit_s(self) -> float:
-        """CPU seconds of training."""
-        return float(self.card.get("cpu_s", 0.0))
 
     def correct(self, query: JoinQuery) -> Cardinalities:
         """The estimates, corrected. The query must have some."""
@@ -105,10 +84,6 @@ class Corrected:
         if query.estimates is not None:
             query = replace(query, estimates=self.correct(query))
         return Exhaustive().solve(replace(task, instance=query))
-
-    def save(self, path: Path) -> None:
-        card = {**self.card, "queries": len(self.points), "tokens": sum(len(p.tokens.mask) for p in self.points)}
-        save_weights(path, self.weights, {**card, "points": len(self.alpha)})
 
     @classmethod
     def load(cls, path: Path) -> Corrected:
@@ -225,6 +200,21 @@ class _Matrix:
         apart = np.maximum(other.norms[:, None] + self.norms - 2 * shared, 0.0)
         differ = ((other.numbers[:, None] - self.numbers) ** 2).sum(axis=2)
         return np.asarray(shared + np.exp(-apart / 2) + np.exp(-differ / 2), np.float64)
+
+
+def _arrays(points: Sequence[Points], alpha: Floats) -> dict[str, NDArray[np.float32]]:
+    """As a file keeps them."""
+    first = np.cumsum([0, *(len(p.tokens.mask) for p in points)])
+    owner = np.repeat(np.arange(len(points)), [len(p.subsets) for p in points])
+    return {
+        "mask": _floats([p.tokens.mask for p in points]),
+        "name": _floats([p.tokens.name for p in points]),
+        "weight": _floats([p.tokens.weight for p in points]),
+        "first_token": first.astype(np.float32),
+        "subset": np.stack([owner, np.concatenate([p.subsets for p in points])]).astype(np.float32),
+        "numbers": _floats([p.numbers for p in points]),
+        "alpha": alpha.astype(np.float32),
+    }
 
 
 def _solve(covariance: Floats, errors: Floats) -> Floats:

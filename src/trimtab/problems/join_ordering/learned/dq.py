@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from trimtab.core.errors import UsageError
 from trimtab.core.fingerprint import fingerprint
 from trimtab.core.task import Task
-from trimtab.kit.weights import load_weights, save_weights
+from trimtab.kit.weights import Carded, load_weights
 
 from ..baselines import linear, ready, tree
 from ..problem import COST_MODELS, Floats, JoinPlan, JoinQuery
@@ -45,7 +45,7 @@ SHAPES: Final[Mapping[str, tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-class DQ:
+class DQ(Carded):
     """The network's greedy plan. Without arguments it has the weights that trimtab ships.
 
     With `polish`, that many steps of annealing at low temperature start from the
@@ -71,21 +71,9 @@ class DQ:
         """Raises `DataError` where the file does not hold DQ's weights."""
         return cls(*load_weights(path, SHAPES))
 
-    def save(self, path: Path) -> None:
-        save_weights(path, self.weights, self.card)
-
     @property
     def config(self) -> dict[str, Any]:
         return {"polish": self.polish}
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        return frozenset(self.card.get("trained_on", ()))
-
-    @property
-    def fit_s(self) -> float:
-        """CPU seconds of training."""
-        return float(self.card.get("cpu_s", 0.0))
 
     def solve(self, task: Task[JoinQuery, JoinPlan]) -> JoinPlan:
         graph, model = ready(task.instance)

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from trimtab.core.errors import UsageError
+from trimtab.core.errors import Unavailable
 from trimtab.kit.compiled import compiled
 
 from ..problem import AUTO, Floats, Ints
@@ -31,7 +31,7 @@ class Table:
     def __init__(self, graph: Graph, model: int, parameters: Floats, shape: int = BUSHY) -> None:
         n = len(graph.neighbours)
         if n > LIMIT:
-            raise UsageError(f"dynamic programming is for up to {LIMIT} relations, not {n}: lindp or goo plan more")
+            raise Unavailable(f"dynamic programming is for up to {LIMIT} relations, not {n}: lindp or goo plan more")
         self.cost = np.full(1 << n, np.inf)  # (2 ** relations,)
         self.outer = np.zeros(1 << n, np.int64)  # (2 ** relations,) outer operand of the best join
         rows = np.zeros(1 << n)
