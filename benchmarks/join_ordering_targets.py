@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """join_ordering against its targets: exact planning, DQ, corrected estimates and large joins.
 
-    TRIMTAB_DATA=... python benchmarks/join_ordering_targets.py [--quick] [--only dp,dq,corrected,large]
+    TRIMTAB_DATA=... python benchmarks/join_ordering_targets.py [--quick] [--only dp,dq,corrected,published,large]
 
 Times are CPU seconds of this process, per query, the least of several runs for
 `dp`. What runs in PostgreSQL and DuckDB is in `join_ordering_engines.py`.
@@ -111,6 +111,16 @@ def corrected(quick: bool) -> bool:
     return met
 
 
+def published(quick: bool) -> bool:
+    """Plans by the numbers that four learned estimators published for STATS-CEB. No target: for comparison."""
+    print("\nregret of dynamic programming on published estimates of STATS-CEB (c_out / optimum under the counts)")
+    for name in staged.ESTIMATORS:
+        queries = several(f"stats-{name}", ("train", "validation", "test"), quick)
+        values, _ = ratios("dp", queries)
+        print(f"    {name:10s} {summary(values)}   {len(queries)} queries of 3 relations or more")
+    return True
+
+
 def large(quick: bool) -> bool:
     """Generated joins of 20 to 60 relations, where nothing exact can be had."""
     queries = several("large", TESTS, quick)
@@ -188,7 +198,13 @@ def verdict(met: bool) -> str:
     return "met" if met else "MISSED"
 
 
-PARTS: Mapping[str, Callable[[bool], bool]] = {"dp": exact, "dq": dq, "corrected": corrected, "large": large}
+PARTS: Mapping[str, Callable[[bool], bool]] = {
+    "dp": exact,
+    "dq": dq,
+    "corrected": corrected,
+    "published": published,
+    "large": large,
+}
 
 if __name__ == "__main__":
     sys.exit(main())
