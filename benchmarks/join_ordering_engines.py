@@ -35,7 +35,6 @@ from trimtab.problems.join_ordering.selection.choose import Chooser, DuckChooser
 from trimtab.problems.join_ordering.selection.estimator import Estimator
 from trimtab.problems.join_ordering.system.duckdb import DuckEngine
 from trimtab.problems.join_ordering.system.measure import Sample, compare
-from trimtab.problems.join_ordering.system.physical import ns_per_unit
 from trimtab.problems.join_ordering.system.plans import ARMS, EnginePlan, Settings
 from trimtab.problems.join_ordering.system.postgresql import Engine, PostgreSQL
 from trimtab.problems.join_ordering.workload import harvest
@@ -70,7 +69,7 @@ class Table:
 
     def rounds(self, contender: str) -> Floats:
         """Total of all queries, (rounds,)."""
-        return np.array(list(self.ms[contender].values())).sum(axis=0)
+        return np.asarray(np.array(list(self.ms[contender].values())).sum(axis=0), np.float64)
 
     def ratios(self, contender: str) -> dict[str, float]:
         """By query: geometric mean over the rounds of the ratio to the default."""
@@ -113,7 +112,7 @@ def main() -> int:
     estimator = learn(connection, database, training)
     rounds = 3 if options.quick else options.rounds
     backend = PostgreSQL()
-    sets = {"test": dict(PROBLEM.instances("test"))}
+    sets: dict[str, Queries] = {"test": dict(PROBLEM.instances("test"))}
     known = {query.template for split in ("train", "validation", "test") for query in PROBLEM.instances(split).values()}
     sets["heavy"] = heavy(connection, database, backend.engine, known, 6 if options.quick else HEAVY)
     if options.quick:
@@ -167,7 +166,7 @@ def _warm(engine: Engine, query: JoinQuery) -> float:
 def postgresql(
     title: str, queries: Queries, training: Queries, estimator: Estimator, engine: Engine, rounds: int, quick: bool
 ) -> bool:
-    chooser = Chooser(estimator, ns_per_unit())
+    chooser = Chooser(estimator)
     fixed = {
         **best_fixed(engine, training, "hint set", ARMS, quick),
         **best_fixed(engine, training, "configuration", CONFIGURATIONS, quick),
@@ -178,7 +177,7 @@ def postgresql(
     def chosen(query: JoinQuery) -> float:
         assert engine.clock is not None
         own, backend = time.process_time_ns(), engine.clock()
-        plan = chooser.choose(query, engine)
+        plan = chooser.choose(query)
         spent = (time.process_time_ns() - own + engine.clock() - backend) / 1e6
         return spent + _ms(engine.run(query, plan, limits[query.name]))
 

@@ -26,7 +26,7 @@ from scipy.stats import spearmanr
 
 from trimtab.problems.join_ordering import PROBLEM
 from trimtab.problems.join_ordering.problem import JoinPlan, JoinQuery, Tree, bits
-from trimtab.problems.join_ordering.simulator import optimum
+from trimtab.problems.join_ordering.simulator import optimum, pg_like
 from trimtab.problems.join_ordering.system import physical
 from trimtab.problems.join_ordering.system.postgresql import Engine, PostgreSQL
 from trimtab.problems.join_ordering.workload.suites import split_of
@@ -120,7 +120,27 @@ def write(runs: list[Run]) -> None:
         "date": f"{datetime.now(UTC):%Y-%m-%d}",
     }
     physical.FILE.write_text(json.dumps(card, indent=1) + "\n")
-    print(f"written: {physical.FILE}")
+    pg_like.save(simple(dict(zip(physical.FEATURES, prices.tolist(), strict=True))), {"measured": card["command"]})
+    print(f"written: {physical.FILE}, {pg_like.FILE}")
+
+
+def simple(ns: dict[str, float]) -> dict[str, float]:
+    """The coefficients of the cost model pg_like, which tells fewer things apart: of 5 relations, half the rows filtered.
+
+    A pair costs at least a row that is emitted: so few plans compare pairs that the fit may say 0.
+    """
+    return {
+        "scan": ns["scan"] + ns["filter"] / 2,
+        "build": (ns["build"] + ns["build_wide"]) / 2,
+        "probe": (ns["probe"] + ns["probe_wide"]) / 2,
+        "lookup": ns["index_descent"],
+        "match": ns["index_match"],
+        "pair": max(ns["pair"], ns["emit"]),
+        "sort": ns["sort"],
+        "merge": ns["merge"],
+        "emit": ns["emit"],
+        "query": ns["query"] + 5 * ns["relation"],
+    }
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ class Correction:
         if not known:
             return np.zeros(len(subsets))
         masks = np.array([mask for mask, _ in known], np.int64)
-        return ((subsets[:, None] & masks) == masks) @ np.array([weight for _, weight in known])
+        return np.asarray(((subsets[:, None] & masks) == masks) @ np.array([weight for _, weight in known]))
 
     def save(self, path: Path) -> None:
         names = sorted(self.weights)

@@ -192,8 +192,8 @@ class _Counting:
                 part = self.vector(i, best, subset & self.behind(i, best), sampled)
                 product = part if product is None else product * part
         assert product is not None
-        rows = product @ self.synopsis.weight if sampled else product.sum()
-        return float(rows), int(np.count_nonzero(product))
+        estimate = float(product @ self.synopsis.weight if sampled else product.sum())
+        return estimate, int(np.count_nonzero(product))
 
     def _worth(self, c: int, subset: int) -> int:
         """How good a class is to count a subset by: sampled ones are best; NULLs must not be lost."""
@@ -234,12 +234,12 @@ class _Counting:
             return self.weights(i, c, subset, synopsis.chosen if sampled else np.arange(stored.rows))
         if sampled:
             rows, owner, weight = synopsis.hanging[relation.table, column]
-            return np.bincount(owner, self.weights(i, c, subset, rows) * weight, len(synopsis.chosen))
+            return _sums(owner, self.weights(i, c, subset, rows) * weight, len(synopsis.chosen))
         rows, scale, _ = self.chosen(i)
         target = stored.refers[column][rows]
         there = target >= 0
         weights = self.weights(i, c, subset, rows) * scale
-        return np.bincount(target[there], weights[there], synopsis.tables[values].rows)
+        return _sums(target[there], weights[there], synopsis.tables[values].rows)
 
     def weights(self, i: int, c: int, subset: int, rows: Rows) -> Floats:
         """Of some rows of relation `i`: 0 where a predicate fails, else the rows of all else in `subset` that join."""
@@ -275,10 +275,10 @@ class _Counting:
         total = int(counts.sum())
         if total > OTHER_ROWS:
             self.exact &= self.chosen(j)[1] == 1.0
-            return self.vector(j, c, subset, sampled=False)[values]
+            return np.asarray(self.vector(j, c, subset, sampled=False)[values])
         owner = np.repeat(np.arange(len(values)), counts)
         found = rows[np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(total)]
-        return np.bincount(owner, self.weights(j, c, subset, found), len(values))
+        return _sums(owner, self.weights(j, c, subset, found), len(values))
 
     def filtered(self, i: int, rows: Rows) -> Floats:
         """1 where the relation's predicates hold, 0 elsewhere; times a tenth for each that is not understood."""
@@ -316,6 +316,11 @@ class _Counting:
                 scale = total / max(1, len(rows))
             self.drawn[i] = rows, scale, total
         return self.drawn[i]
+
+
+def _sums(places: NDArray[Any], weights: Floats, count: int) -> Floats:
+    """Weights added up by place.  (count,)"""
+    return np.asarray(np.bincount(places, weights, count), np.float64)
 
 
 def gather(connection: Any, database: Database, *, seed: int = 0) -> Synopsis:
@@ -404,7 +409,9 @@ def _by_value(refers: NDArray[np.int32], values: int) -> tuple[Rows, Rows]:
 def _fetch(connection: Any, table: str, column: str) -> NDArray[Any]:
     found = connection.execute(f"SELECT {quoted(column)} FROM {quoted(table)}").fetchnumpy()[column]
     if isinstance(found, np.ma.MaskedArray):
-        return np.asarray(found.astype(np.float64).filled(np.nan) if found.dtype.kind in "iuf" else found.filled(None))
+        if found.dtype.kind in "iuf":
+            return np.where(np.ma.getmaskarray(found), np.nan, found.data.astype(np.float64))
+        return np.asarray(found.filled(None))
     return np.asarray(found)
 
 

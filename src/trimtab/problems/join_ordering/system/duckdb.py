@@ -54,14 +54,18 @@ class DuckEngine:
         self.connection.execute(f"SET disabled_optimizers = '{','.join(off)}'")
         watch = threading.Timer(limit_ms / 1000, self.connection.interrupt)
         watch.start()
+        try:
+            return self._timed(text)
+        finally:
+            watch.cancel()
+            self.connection.execute("SET disabled_optimizers = ''")
+
+    def _timed(self, text: str) -> Sample:
         before = time.process_time_ns()
         try:
             self.connection.execute(text).fetchall()
         except need("duckdb", extra="sql").InterruptException:
             return Sample((time.process_time_ns() - before) / 1e6, censored=True)
-        finally:
-            watch.cancel()
-            self.connection.execute("SET disabled_optimizers = ''")
         return Sample((time.process_time_ns() - before) / 1e6)
 
 
@@ -102,7 +106,8 @@ class DuckDB:
         if first.censored or engine.run(query, plan, limit).censored:
             raise InvalidInstance(f"query {query.name!r}: stopped at its time limit of {limit / 1000:g} s")
         runs = [lambda: engine.run(query, None, limit), lambda: engine.run(query, plan, limit)]
-        return tuple(milliseconds(samples) for samples in interleave(runs, rounds, seed))
+        own, planned = interleave(runs, rounds, seed)
+        return milliseconds(own), milliseconds(planned)
 
     @property
     def engine(self) -> DuckEngine:

@@ -134,7 +134,8 @@ class PostgreSQL:
                 f"query {query.name!r}: the plan was stopped after {warm.ms:.0f} ms; {first.ms:.0f} by default"
             )
         runs = [lambda: engine.run(query, None, limit), lambda: engine.run(query, plan, limit)]
-        return tuple(milliseconds(samples) for samples in interleave(runs, rounds, seed))
+        own, planned = interleave(runs, rounds, seed)
+        return milliseconds(own), milliseconds(planned)
 
     @property
     def engine(self) -> Engine:

@@ -100,8 +100,21 @@ class Session:
             yield
         finally:
             if not self.connection.closed:
-                for name in sorted(wanted, key=lambda name: name != limit):
-                    self._send(set_line(name, str(self.timeout_ms) if name == limit else None))
+                if limit in wanted:
+                    self._lift()
+                for name in wanted:
+                    if name != limit:
+                        self._send(set_line(name, None))
+
+    def _lift(self) -> None:
+        """The session's own time limit. A limit of few ms may stop even this, on a busy machine: then again."""
+        for attempt in range(20):
+            try:
+                self._send(set_line("statement_timeout", str(self.timeout_ms)))
+                return
+            except TimedOut:
+                if attempt == 19:
+                    raise
 
     def _send(self, statement: str) -> list[tuple[Any, ...]]:
         word = statement.lstrip(" (\n").split(None, 1)[0].upper() if statement.strip() else ""

@@ -108,7 +108,8 @@ class Predicates:
             return []
         count = min(len(columns), 1 + int(rng.random() < 0.25))
         chosen = rng.choice(len(columns), size=count, replace=False)
-        return [_predicate(f"{quoted(alias)}.{quoted(columns[i][0])}", *columns[i][1:], rng) for i in sorted(chosen)]
+        picked = [columns[i] for i in sorted(chosen.tolist())]
+        return [_predicate(f"{quoted(alias)}.{quoted(name)}", kind, values, rng) for name, kind, values in picked]
 
     def _columns(self, table: Table) -> list[tuple[str, str, list[Any]]]:
         """(column, kind of predicate, values to choose from: half by frequency, half of each)."""
