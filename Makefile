@@ -25,6 +25,7 @@ test: .venv/.dev tools  ## install what the tests need, then run them (ARGS="-k 
 
 tools:  # Debian packages that some tests need
 	@bash .ci/need-tool java "Spark, the real system of cluster_scheduling" openjdk-17-jre-headless default-jre-headless
+	@bash .ci/need-tool pg_ctlcluster "PostgreSQL, the real system of join_ordering" postgresql
 	@bash .ci/need-tool $(firstword $(wildcard /usr/lib/postgresql/*/bin/postgres) postgres) \
 	  "PostgreSQL, the real system of join_ordering" postgresql-15 postgresql
 
