@@ -26,7 +26,7 @@ from .problem import ESTIMATE, Cardinalities, JoinPlan, JoinQuery
 from .sql.catalogue import Catalogue
 from .system.clock import backend_clock
 from .system.measure import Sample, interleave
-from .system.plans import ARMS, EnginePlan, settings_of
+from .system.plans import ARMS, IN_MEMORY, LOOPS, EnginePlan, Settings, settings_of
 from .system.postgresql import Engine, check_tables, statement
 from .system.session import Address, catalogue_of, connect
 
@@ -38,6 +38,9 @@ METRICS: Final = (
 #: Solvers of the problem whose order is worth a try.
 ORDERS: Final = ("dp", "left_deep", "goo", "lindp", "simpli_squared", "pessimistic", "corrected")
 
+#: What may be said beside an order, or alone: loops that look inner operands up; advice for data in memory.
+BESIDE: Final[Mapping[str, Settings]] = {"loops": LOOPS, "in_memory": IN_MEMORY}
+
 #: Subsets whose estimates are asked for: all of them up to so many, then pairs, from which others follow.
 MOST_SUBSETS: Final = 1_500
 
@@ -48,8 +51,10 @@ def at(dsn: str) -> Problem[JoinQuery, JoinPlan]:
 
     server = Server(Address(dsn))
     orders = {name: Ordered(name, PROBLEM.solvers[name]) for name in ORDERS if name in PROBLEM.solvers}
-    hints = {f"hint:{arm}": Hinted(server, arm) for arm in ARMS if arm != "default"}
-    solvers: dict[str, Any] = {"postgresql": Hinted(server, "default"), **hints, **orders}
+    hints = {f"hint:{arm}": Hinted(server, arm, told) for arm, told in ARMS.items() if arm != "default"}
+    beside = {f"dp+{name}": Ordered("dp", PROBLEM.solvers["dp"], told) for name, told in BESIDE.items()}
+    alone = {"in_memory": Hinted(server, "in_memory", IN_MEMORY)}
+    solvers: dict[str, Any] = {"postgresql": Hinted(server, "default"), **hints, **alone, **orders, **beside}
     return replace(
         PROBLEM,
         metrics=METRICS,
@@ -144,13 +149,14 @@ class Hinted:
 
     server: Server
     arm: str
+    told: Settings = ()
     track: ClassVar[str] = "policy"
 
     def solve(self, task: Task[JoinQuery, JoinPlan]) -> JoinPlan:
-        plan, _ = self.server.engine.own_plan(task.instance, ARMS[self.arm])
+        plan, _ = self.server.engine.own_plan(task.instance, self.told)
         if plan is None:
             raise TrimtabError(f"the plan of {task.instance.name!r} under {self.arm} is no tree of its relations")
-        return EnginePlan(plan.joins, plan.operators, settings=ARMS[self.arm], forced=False, label=self.arm)
+        return EnginePlan(plan.joins, plan.operators, settings=self.told, forced=False, label=self.arm)
 
 
 @dataclass
@@ -159,15 +165,16 @@ class Ordered:
 
     name: str
     make: Any
+    told: Settings = ()
     track: ClassVar[str] = "policy"
 
     def solve(self, task: Task[JoinQuery, JoinPlan]) -> JoinPlan:
         query = task.instance
         counted = bool((query.cardinalities.kinds != ESTIMATE).any())
-        known = replace(query, estimates=None) if counted else query
+        known = replace(query, cost_model="pg_like", estimates=None if counted else query.estimates)
         solver: Solver[JoinQuery, JoinPlan] = self.make()
         plan = solver.solve(replace(task, instance=known))
-        return EnginePlan(plan.joins, None, forced=True, label=self.name)
+        return EnginePlan(plan.joins, settings=self.told, label=self.name)
 
 
 @dataclass

@@ -13,19 +13,14 @@ generated ones of other templates than those that the benchmark draws.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from ..problem import INDEX, LOOP, Cardinalities, JoinPlan, JoinQuery
 from ..simulator import optimum, plan_costs
 from ..simulator.pg_like import QUERY, coefficients
-from ..system.plans import EnginePlan, Settings
+from ..system.plans import IN_MEMORY, LOOPS, EnginePlan
 from .estimator import Estimator
-
-#: Only nested loops, which look the inner operand up in an index.
-LOOPS: Final[Settings] = (("enable_hashjoin", "off"), ("enable_mergejoin", "off"))
-IN_MEMORY: Final[Settings] = (("random_page_cost", "1.1"), ("work_mem", "64MB"))
 
 
 @dataclass(frozen=True)
@@ -61,17 +56,17 @@ def smaller_inside(plan: JoinPlan, cards: Cardinalities) -> JoinPlan:
 class DuckChooser:
     """For DuckDB, which only hashes: the order with the fewest rows, the smaller operand hashed. Nothing is explained.
 
-    The sample is asked only where the correction alone expects more than `least_rows`
-    rows of intermediate results.
+    A query is left as it stands where the correction alone expects less than
+    `least_rows` rows of intermediate results: DuckDB is done with it in the time that
+    asking the sample takes.
     """
 
     estimator: Estimator
     least_rows: float = 200_000.0
 
-    def choose(self, query: JoinQuery) -> JoinPlan:
-        cards = self.estimator.learnt(query)
-        plan, rows = optimum(query, "c_out", cards)
-        if rows >= self.least_rows:
-            cards = self.estimator.cardinalities(query)
-            plan, _ = optimum(query, "c_out", cards)
-        return smaller_inside(plan, cards)
+    def choose(self, query: JoinQuery) -> JoinPlan | None:
+        _, rows = optimum(query, "c_out", self.estimator.learnt(query))
+        if rows < self.least_rows:
+            return None
+        cards = self.estimator.cardinalities(query)
+        return smaller_inside(optimum(query, "c_out", cards)[0], cards)

@@ -30,6 +30,12 @@ ARMS: Final[Mapping[str, Settings]] = {
     ),
 }  # fmt: skip
 
+#: Only nested loops, which look the inner operand up in an index.
+LOOPS: Final[Settings] = (("enable_hashjoin", "off"), ("enable_mergejoin", "off"))
+
+#: What guides advise where all data are in memory: a page is a page, and hash tables may be large.
+IN_MEMORY: Final[Settings] = (("random_page_cost", "1.1"), ("work_mem", "64MB"))
+
 _SWITCHES: Final = {HASH: "enable_hashjoin", MERGE: "enable_mergejoin"}
 
 

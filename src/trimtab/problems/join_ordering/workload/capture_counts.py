@@ -149,7 +149,7 @@ def with_counts(query: JoinQuery, log: Log, version: str) -> JoinQuery | None:
 
 
 def read_queries_of(session: Session, paths: Sequence[Path], catalogue: Catalogue) -> list[JoinQuery]:
-    return [query_of(text, name, catalogue) for name, text in read_sql(paths)]
+    return [replace(query_of(text, name, catalogue), cost_model="pg_like") for name, text in read_sql(paths)]
 
 
 def write_queries(output: Path, session_version: str, queries: Sequence[JoinQuery], log: Log) -> list[JoinQuery]:
