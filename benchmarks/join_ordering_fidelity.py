@@ -125,7 +125,7 @@ def write(runs: list[Run]) -> None:
 
 
 def simple(ns: dict[str, float]) -> dict[str, float]:
-    """The coefficients of the cost model pg_like, which tells fewer things apart: of 5 relations, half the rows filtered.
+    """Coefficients of the cost model pg_like, which tells fewer things apart: 5 relations, half the rows filtered.
 
     A pair costs at least a row that is emitted: so few plans compare pairs that the fit may say 0.
     """

@@ -3,22 +3,20 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Final
 
-from trimtab.core.errors import InvalidInstance
 from trimtab.core.extras import need
 from trimtab.core.outcome import Outcome
 
 from ..problem import JoinPlan, JoinQuery
 from ..sql.rewrite import rewrite
-from .measure import Sample, interleave, milliseconds
+from .judge import judge
+from .measure import Sample
 from .plans import EnginePlan
-from .postgresql import time_limit_ms
 
 #: With these off, joins are done as written: the left operand probes, the right one is hashed.
 FORCED: Final = ("join_order", "build_side_probe_side")
@@ -85,29 +83,7 @@ class DuckDB:
     _engine: DuckEngine | None = field(default=None, repr=False)
 
     def evaluate(self, instance: JoinQuery, decision: JoinPlan, *, seed: int) -> Outcome:
-        flaw = decision.flaw(instance)
-        if flaw:
-            return Outcome({}, feasible=False, note=flaw)
-        from ..simulator import ratio
-
-        default, plan = self.race(instance, decision, rounds=self.rounds, seed=seed)
-        metrics = {
-            "cost_ratio": ratio(instance, decision),
-            "regression": statistics.median(plan) / statistics.median(default),
-            "cost": statistics.median(plan),
-        }
-        return Outcome(metrics)
-
-    def race(self, query: JoinQuery, plan: JoinPlan, *, rounds: int, seed: int = 0) -> tuple[Any, Any]:
-        """On-CPU ms of the query as it stands and of the plan, (rounds,) each, interleaved."""
-        engine = self.engine
-        first = engine.run(query, None, self.longest_ms)
-        limit = min(float(self.longest_ms), time_limit_ms(first))
-        if first.censored or engine.run(query, plan, limit).censored:
-            raise InvalidInstance(f"query {query.name!r}: stopped at its time limit of {limit / 1000:g} s")
-        runs = [lambda: engine.run(query, None, limit), lambda: engine.run(query, plan, limit)]
-        own, planned = interleave(runs, rounds, seed)
-        return milliseconds(own), milliseconds(planned)
+        return judge(self.engine, instance, decision, rounds=self.rounds, longest_ms=self.longest_ms, seed=seed)
 
     @property
     def engine(self) -> DuckEngine:

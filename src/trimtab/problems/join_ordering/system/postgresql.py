@@ -3,21 +3,21 @@
 
 from __future__ import annotations
 
-import statistics
 import weakref
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
-from trimtab.core.errors import InvalidInstance, TrimtabError
+from trimtab.core.errors import InvalidInstance
 from trimtab.core.outcome import Outcome
 
 from ..problem import JoinPlan, JoinQuery
 from ..sql.rewrite import rewrite
 from ..sql.text import count_sql, forced_from
 from .clock import Clock, backend_clock
-from .measure import Sample, interleave, milliseconds
+from .judge import judge
+from .measure import Sample
 from .plans import EnginePlan, Settings, plan_of_postgresql, settings_of
 from .server import load_database, temporary_server
 from .session import Address, Session, TimedOut, connect
@@ -83,11 +83,6 @@ def statement(query: JoinQuery, plan: JoinPlan | None) -> str:
     return f"SELECT COUNT(*) FROM {forced_from(query, plan)}{where}"
 
 
-def time_limit_ms(default: Sample) -> float:
-    """How long another plan may take: it is hopeless at 20 times the default."""
-    return max(2_000.0, 20 * default.ms)
-
-
 @dataclass
 class PostgreSQL:
     """Backend: a PostgreSQL of one's own that holds aptdb, or with an `address` the user's server.
@@ -105,37 +100,7 @@ class PostgreSQL:
 
     def evaluate(self, instance: JoinQuery, decision: JoinPlan, *, seed: int) -> Outcome:
         """Infeasible where the plan has a flaw, or met its time limit; `seed` orders the runs."""
-        flaw = decision.flaw(instance)
-        if flaw:
-            return Outcome({}, feasible=False, note=flaw)
-        from ..simulator import ratio
-
-        default, plan = self.race(instance, decision, rounds=self.rounds, seed=seed)
-        known = instance.cardinalities.get(instance.everything) is not None
-        metrics = {
-            "cost_ratio": ratio(instance, decision) if known else 1.0,
-            "regression": statistics.median(plan) / statistics.median(default),
-            "cost": statistics.median(plan),
-        }
-        return Outcome(metrics)
-
-    def race(self, query: JoinQuery, plan: JoinPlan, *, rounds: int, seed: int = 0) -> tuple[Any, Any]:
-        """On-CPU ms of the query as it stands and of the plan, (rounds,) each, interleaved."""
-        engine = self.engine
-        first = engine.run(query, None, self.longest_ms)
-        if first.censored:
-            raise TrimtabError(
-                f"query {query.name!r}: the engine's own plan did not end within {self.longest_ms / 1000:g} s"
-            )
-        limit = min(float(self.longest_ms), time_limit_ms(first))
-        warm = engine.run(query, plan, limit)
-        if warm.censored:
-            raise TimedOut(
-                f"query {query.name!r}: the plan was stopped after {warm.ms:.0f} ms; {first.ms:.0f} by default"
-            )
-        runs = [lambda: engine.run(query, None, limit), lambda: engine.run(query, plan, limit)]
-        own, planned = interleave(runs, rounds, seed)
-        return milliseconds(own), milliseconds(planned)
+        return judge(self.engine, instance, decision, rounds=self.rounds, longest_ms=self.longest_ms, seed=seed)
 
     @property
     def engine(self) -> Engine:
