@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from trimtab.core.errors import TrimtabError
 from trimtab.core.extras import need, need_tool
@@ -49,7 +49,7 @@ def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[str]
     folder = Path(tempfile.mkdtemp(prefix="trimtab-pg-"))  # short: a socket's path has at most 107 bytes
     identity = _unprivileged(folder)
     data, log = folder / "data", folder / "log"
-    process: subprocess.Popen[bytes] | None = None
+    process = None
     try:
         _run([programs / "initdb", "-D", data, "-U", "trimtab", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
              folder, identity)  # fmt: skip
@@ -57,7 +57,7 @@ def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[str]
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [programs / "postgres", "-D", data, f"-cunix_socket_directories={folder}", *options],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, **identity,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, user=identity.user, group=identity.group, extra_groups=identity.groups,
             )  # fmt: skip
         dsn = f"host={folder} user=trimtab dbname=postgres"
         _wait(dsn, process, log)
@@ -108,23 +108,34 @@ def _literal(path: Path) -> str:
     return "'" + str(path).replace("'", "''") + "'"
 
 
-def _unprivileged(folder: Path) -> dict[str, Any]:
-    """Arguments for `subprocess` that drop root's rights; the folder then belongs to that user."""
+class _Identity(NamedTuple):
+    """Whom a program runs as; None is who runs this."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] | None = None
+
+
+def _unprivileged(folder: Path) -> _Identity:
+    """Somebody without root's rights; the folder then belongs to them."""
     if os.geteuid() != 0:
-        return {}
+        return _Identity()
     for name in ("postgres", "nobody"):
         try:
             user = pwd.getpwnam(name)
         except KeyError:
             continue
         os.chown(folder, user.pw_uid, user.pw_gid)
-        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+        return _Identity(user.pw_uid, user.pw_gid, ())
     raise TrimtabError("PostgreSQL does not run as root, and there is no user 'postgres' or 'nobody' to run it as")
 
 
-def _run(command: list[Any], folder: Path, identity: Mapping[str, Any]) -> None:
+def _run(command: list[Any], folder: Path, identity: _Identity) -> None:
     environment = {**os.environ, "HOME": str(folder)}
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder, env=environment, **identity)
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder, env=environment,
+        user=identity.user, group=identity.group, extra_groups=identity.groups,
+    )  # fmt: skip
     if done.returncode:
         raise TrimtabError(f"{Path(command[0]).name} failed: {done.stderr.strip()[-500:]}")
 

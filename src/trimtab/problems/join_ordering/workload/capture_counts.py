@@ -48,7 +48,8 @@ class Log:
             try:
                 answer = json.loads(line)
                 key = str(answer["query"]), int(answer["subset"])
-                answer["rows"], answer["estimate"], answer["seconds"]
+                if not {"rows", "estimate", "seconds"} <= answer.keys():
+                    raise KeyError("rows")
             except (ValueError, KeyError, TypeError):
                 raise InvalidInstance(f"{self.path}, line {number}: not a line of a harvest") from None
             self.answers[key] = answer

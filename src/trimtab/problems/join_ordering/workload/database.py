@@ -106,17 +106,18 @@ def into_duckdb(database: Database, path: str = ":memory:", *, threads: int = 1)
     """A DuckDB connection with every table loaded. Close it when done."""
     duckdb = need("duckdb", extra="sql", purpose="counting and running joins")
     connection = duckdb.connect(path, config={"threads": threads})
-    try:
-        for table in database.tables:
-            columns = ", ".join(f"{name} {kind}" for name, kind in table.columns.items())
-            connection.execute(f"CREATE TABLE {table.name} ({columns})")
-            file = database.file(table.name)
-            if file.suffix == ".csv":
-                source = "read_csv(?, header=false, nullstr='', all_varchar=true)"
-            else:
-                source = "read_parquet(?)"
-            connection.execute(f"INSERT INTO {table.name} SELECT * FROM {source}", [str(file)])
-    except duckdb.Error as error:
-        connection.close()
-        raise InvalidInstance(f"database {database.folder}, table {table.name!r}: {error}") from error
+    for table in database.tables:
+        try:
+            _load(connection, table, database.file(table.name))
+        except (duckdb.Error, InvalidInstance) as error:
+            connection.close()
+            raise InvalidInstance(f"database {database.folder}, table {table.name!r}: {error}") from error
     return connection
+
+
+def _load(connection: Any, table: Table, file: Path) -> None:
+    columns = ", ".join(f"{name} {kind}" for name, kind in table.columns.items())
+    connection.execute(f"CREATE TABLE {table.name} ({columns})")
+    csv_options = "header=false, nullstr='', all_varchar=true"
+    source = f"read_csv(?, {csv_options})" if file.suffix == ".csv" else "read_parquet(?)"
+    connection.execute(f"INSERT INTO {table.name} SELECT * FROM {source}", [str(file)])
