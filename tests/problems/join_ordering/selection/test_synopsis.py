@@ -10,6 +10,7 @@ import pytest
 
 from trimtab.problems.join_ordering.problem import JoinQuery
 from trimtab.problems.join_ordering.selection import synopsis
+from trimtab.problems.join_ordering.selection.tables import Sizes
 from trimtab.problems.join_ordering.workload.aptdb import HABITS
 from trimtab.problems.join_ordering.workload.database import Database
 from trimtab.problems.join_ordering.workload.harvest import Amount, catalogue_of_database, generate, query_of
@@ -20,12 +21,9 @@ def queries(small_aptdb: Database) -> list[JoinQuery]:
     return list(generate(small_aptdb, HABITS, Amount(shapes=12, per_shape=2, seed=5, most_rows=300_000), "t"))
 
 
-def test_a_sample_of_everything_counts_exactly(
-    queries: list[JoinQuery], duck: Any, small_aptdb: Database, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(synopsis, "EACH", 10**9)
-    monkeypatch.setattr(synopsis, "OTHER_ROWS", 10**9)
-    whole = synopsis.gather(duck, small_aptdb)
+@pytest.mark.parametrize("few", [0, 50, 10**9])
+def test_a_sample_of_everything_counts_exactly(few: int, queries: list[JoinQuery], duck: Any, small_aptdb: Database):
+    whole = synopsis.gather(duck, small_aptdb, sizes=Sizes(each=10**9, others=10**9, few=few))
     assert whole.hub == "package"
     seen = 0
     for query in queries:
@@ -37,13 +35,9 @@ def test_a_sample_of_everything_counts_exactly(
     assert seen > 300
 
 
-def test_a_small_sample_is_right_on_average(
-    queries: list[JoinQuery], duck: Any, small_aptdb: Database, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(synopsis, "HUB_ROWS", 60)
-    monkeypatch.setattr(synopsis, "HEAVY_ROWS", 10)
-    monkeypatch.setattr(synopsis, "EACH", 4)
-    samples = [synopsis.gather(duck, small_aptdb, seed=seed) for seed in range(120)]
+def test_a_small_sample_is_right_on_average(queries: list[JoinQuery], duck: Any, small_aptdb: Database):
+    sizes = Sizes(hub=60, heavy=10, each=4, others=500, few=0)
+    samples = [synopsis.gather(duck, small_aptdb, sizes=sizes, seed=seed) for seed in range(120)]
     for query in queries[:6]:
         true = query.cardinalities.get(query.everything)
         assert true is not None

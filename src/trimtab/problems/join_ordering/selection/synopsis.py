@@ -12,7 +12,6 @@ the joined column, and these vectors are multiplied, as factorised databases cou
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -22,77 +21,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import Floats, JoinQuery, bits
-from ..sql.text import connected_subsets, quoted
-from ..workload.database import Database, Table
+from ..sql.text import connected_subsets
+from ..workload.database import Database
+from .tables import Column, Rows, Sizes, Stored, choose, fetch, hang, store
 
-HUB_ROWS: Final = 768  # sampled evenly
-HEAVY_ROWS: Final = 256  # that most rows refer to, and as many by the product of how many refer in each way
-EACH: Final = 8  # rows that are kept of those which refer to the same one
-OTHER_ROWS: Final = 8192  # of each larger table, where it does not hang on the hub's sample
 CERTAIN: Final = 1_000_000  # support of what was counted
-FEW: Final = 2048  # rows of a relation: counting starts from these
 
 _SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
-
-Rows = NDArray[np.int64]
-
-
-@dataclass
-class _Column:
-    """Numbers as they are; texts as places in the sorted list of the different ones. NULL is -1 or not a number."""
-
-    data: NDArray[Any]
-    texts: list[str] | None
-    order: Rows  # rows by value
-    sorted: NDArray[Any]
-
-    def between(self, operator: str, literal: str) -> tuple[Any, Any] | None:
-        """The condition as low <= value < high; None where it is of another form."""
-        if self.texts is None:
-            if literal.startswith("'") or operator == "LIKE":
-                return None
-            value = float(literal)
-            above = np.nextafter(value, np.inf)
-            return {
-                "=": (value, above), "<": (-np.inf, value), "<=": (-np.inf, above),
-                ">": (above, np.inf), ">=": (value, np.inf),
-            }[operator]  # fmt: skip
-        if not literal.startswith("'"):
-            return None
-        text = literal[1:-1].replace("''", "'")
-        low = bisect_left(self.texts, text)
-        if operator == "=":
-            return low, low + int(low < len(self.texts) and self.texts[low] == text)
-        prefix = text[:-1]
-        if operator != "LIKE" or not text.endswith("%") or "%" in prefix or "_" in prefix or not prefix:
-            return None
-        return bisect_left(self.texts, prefix), bisect_left(self.texts, prefix[:-1] + chr(ord(prefix[-1]) + 1))
-
-    def holds(self, bounds: tuple[Any, Any], rows: Rows) -> NDArray[np.bool_]:
-        data = self.data[rows]
-        return np.asarray((data >= bounds[0]) & (data < bounds[1]))
-
-    def rows(self, bounds: tuple[Any, Any]) -> Rows:
-        """All rows in which it holds."""
-        low, high = np.searchsorted(self.sorted, bounds)
-        return self.order[low:high]
-
-
-@dataclass
-class _Stored:
-    rows: int
-    columns: dict[str, _Column]  # that conditions may be on
-    refers: dict[str, NDArray[np.int32]]  # foreign key -> row of the table it refers to, -1 for none
-    referring: dict[str, tuple[Rows, Rows]]  # foreign key -> rows by whom they refer to, and where each one's begin
-    sample: Rows  # some rows
-    scale: float  # rows / sampled rows
 
 
 @dataclass
 class Synopsis:
     """What `gather` read of a database."""
 
-    tables: Mapping[str, _Stored]
+    sizes: Sizes
+    tables: Mapping[str, Stored]
     targets: Mapping[tuple[str, str], str]  # (table, foreign key) -> table that it refers to
     keys: Mapping[str, str]
     hub: str
@@ -156,7 +99,7 @@ class _Counting:
     inside: list[int] = field(init=False)  # relations of each class, as a bitset
     hubs: list[bool] = field(init=False)
     certain: list[int] = field(init=False)  # those of them in which every row has a value
-    ranges: dict[int, tuple[list[tuple[_Column, tuple[Any, Any]]], int]] = field(default_factory=dict)
+    ranges: dict[int, tuple[list[tuple[Column, tuple[Any, Any]]], int]] = field(default_factory=dict)
     drawn: dict[int, tuple[Rows, float, int]] = field(default_factory=dict)
     exact: bool = True  # whether all since it was set was counted, not sampled
     known: dict[tuple[int, int, int, bool], Floats] = field(default_factory=dict)
@@ -179,7 +122,7 @@ class _Counting:
             return self._single(subset.bit_length() - 1)
         start = min(bits(subset), key=lambda i: self.chosen(i)[2])
         rows, _, total = self.chosen(start)
-        if total <= FEW:  # so few that counting starts from all of them
+        if total <= self.synopsis.sizes.few:  # so few that counting starts from all of them
             self.exact = True
             found = self.weights(start, -1, subset, rows)
             return float(found.sum()), CERTAIN if self.exact else max(5, int(np.count_nonzero(found)))
@@ -273,7 +216,7 @@ class _Counting:
         rows, start = self.synopsis.tables[relation.table].referring[self.graph.classes[c][1][j]]
         first, counts = start[values], start[values + 1] - start[values]
         total = int(counts.sum())
-        if total > OTHER_ROWS:
+        if total > self.synopsis.sizes.others:
             self.exact &= self.chosen(j)[1] == 1.0
             return np.asarray(self.vector(j, c, subset, sampled=False)[values])
         owner = np.repeat(np.arange(len(values)), counts)
@@ -288,7 +231,7 @@ class _Counting:
             found = found * column.holds(between, rows)
         return found
 
-    def conditions(self, i: int) -> tuple[list[tuple[_Column, tuple[Any, Any]]], int]:
+    def conditions(self, i: int) -> tuple[list[tuple[Column, tuple[Any, Any]]], int]:
         """A relation's predicates as ranges of columns, and how many are of another form."""
         if i not in self.ranges:
             relation = self.query.relations[i]
@@ -311,7 +254,9 @@ class _Counting:
             slices = [column.rows(between) for column, between in self.conditions(i)[0]]
             if slices:
                 best = min(slices, key=len)
-                step = max(1, -(-len(best) // OTHER_ROWS))  # `order` is stable, so this is a systematic sample
+                step = max(
+                    1, -(-len(best) // self.synopsis.sizes.others)
+                )  # `order` is stable, so this is a systematic sample
                 rows, total = best[::step], len(best)
                 scale = total / max(1, len(rows))
             self.drawn[i] = rows, scale, total
@@ -323,113 +268,20 @@ def _sums(places: NDArray[Any], weights: Floats, count: int) -> Floats:
     return np.asarray(np.bincount(places, weights, count), np.float64)
 
 
-def gather(connection: Any, database: Database, *, seed: int = 0) -> Synopsis:
+def gather(connection: Any, database: Database, *, sizes: Sizes = Sizes(), seed: int = 0) -> Synopsis:  # noqa: B008
     """Read the tables of a DuckDB connection, and sample."""
     rng = np.random.default_rng(seed)
     keys = {table.name: table.key for table in database.tables if table.key}
     targets = {(t, c): other for t, c, other, _ in database.foreign_keys()}
-    ids = {name: _fetch(connection, name, key).astype(np.int64) for name, key in keys.items()}
-    tables = {table.name: _store(connection, table, ids, targets, rng) for table in database.tables}
+    ids = {name: fetch(connection, name, key).astype(np.int64) for name, key in keys.items()}
+    tables = {table.name: store(connection, table, ids, targets, sizes.others, rng) for table in database.tables}
     referring: dict[str, int] = {}
     for (t, _), other in targets.items():
         referring[other] = referring.get(other, 0) + tables[t].rows
     hub = max(referring, key=lambda name: referring[name])
-    chosen, weight = _choose(tables, targets, hub, rng)
+    chosen, weight = choose(tables, targets, hub, sizes, rng)
     hanging = {}
     for (t, c), other in targets.items():
         if other == hub:
-            hanging[t, c] = _hang(tables[t].refers[c], chosen, tables[hub].rows, rng)
-    return Synopsis(tables, targets, keys, hub, chosen, weight, hanging)
-
-
-def _choose(
-    tables: Mapping[str, _Stored], targets: Mapping[tuple[str, str], str], hub: str, rng: np.random.Generator
-) -> tuple[Rows, Floats]:
-    """Rows of the hub: the heavy ones, each for itself, and some of the others, each for many."""
-    rows = tables[hub].rows
-    degrees = [
-        np.bincount(refers[refers >= 0], minlength=rows)
-        for (t, c), other in targets.items()
-        if other == hub
-        for refers in [tables[t].refers[c]]
-    ]
-    shares = sum(degree / max(1, degree.sum()) for degree in degrees)
-    products = sum(np.log1p(degree) for degree in degrees)
-    heavy = np.union1d(np.argsort(-shares)[:HEAVY_ROWS], np.argsort(-products)[:HEAVY_ROWS])
-    others = np.setdiff1d(np.arange(rows), heavy)
-    some = rng.permutation(others)[:HUB_ROWS]
-    chosen = np.concatenate([heavy, some])
-    weight = np.concatenate([np.ones(len(heavy)), np.full(len(some), len(others) / max(1, len(some)))])
-    order = np.argsort(chosen)
-    return chosen[order], weight[order]
-
-
-def _hang(
-    refers: NDArray[np.int32], chosen: Rows, rows: int, rng: np.random.Generator
-) -> tuple[Rows, NDArray[np.int32], Floats]:
-    """Rows that refer to a chosen one, at most `EACH` of it at random; the place of that one; what each stands for."""
-    place = np.full(rows, -1, np.int32)
-    place[chosen] = np.arange(len(chosen))
-    owner = np.where(refers >= 0, place[np.maximum(refers, 0)], -1)
-    found = rng.permutation(np.flatnonzero(owner >= 0))
-    found = found[np.argsort(owner[found], kind="stable")]
-    counts = np.bincount(owner[found], minlength=len(chosen))
-    nth = np.arange(len(found)) - np.repeat(np.cumsum(counts) - counts, counts)
-    kept = found[nth < EACH]
-    of = owner[kept].astype(np.int32)
-    return kept, of, counts[of] / np.minimum(counts[of], EACH)
-
-
-def _store(
-    connection: Any,
-    table: Table,
-    ids: Mapping[str, NDArray[np.int64]],
-    targets: Mapping[tuple[str, str], str],
-    rng: np.random.Generator,
-) -> _Stored:
-    columns, refers = {}, {}
-    rows = int(connection.execute(f"SELECT count(*) FROM {quoted(table.name)}").fetchone()[0])
-    for column in table.columns:
-        if column in table.references:
-            refers[column] = _rows_of(ids[targets[table.name, column]], _fetch(connection, table.name, column))
-        elif column != table.key:
-            columns[column] = _encode(_fetch(connection, table.name, column))
-    sizes = {other: len(found) for other, found in ids.items()}
-    referring = {c: _by_value(found, sizes[targets[table.name, c]]) for c, found in refers.items()}
-    sample = np.arange(rows) if rows <= OTHER_ROWS else np.sort(rng.permutation(rows)[:OTHER_ROWS])
-    return _Stored(rows, columns, refers, referring, sample, rows / max(1, len(sample)))
-
-
-def _by_value(refers: NDArray[np.int32], values: int) -> tuple[Rows, Rows]:
-    """Rows in the order of what they refer to, and where those of each value begin: (values + 1,)."""
-    order = np.argsort(refers, kind="stable")
-    return order, np.searchsorted(refers[order], np.arange(values + 1))
-
-
-def _fetch(connection: Any, table: str, column: str) -> NDArray[Any]:
-    found = connection.execute(f"SELECT {quoted(column)} FROM {quoted(table)}").fetchnumpy()[column]
-    if isinstance(found, np.ma.MaskedArray):
-        if found.dtype.kind in "iuf":
-            return np.where(np.ma.getmaskarray(found), np.nan, found.data.astype(np.float64))
-        return np.asarray(found.filled(None))
-    return np.asarray(found)
-
-
-def _rows_of(ids: NDArray[np.int64], wanted: NDArray[Any]) -> NDArray[np.int32]:
-    order = np.argsort(ids)
-    at = np.minimum(np.searchsorted(ids, wanted, sorter=order), len(ids) - 1)
-    rows = order[at]
-    return np.where(ids[rows] == wanted, rows, -1).astype(np.int32)
-
-
-def _encode(data: NDArray[Any]) -> _Column:
-    if data.dtype.kind in "iuf":
-        numbers = data.astype(np.float64)
-        order = np.argsort(numbers, kind="stable")
-        return _Column(numbers, None, order, numbers[order])
-    texts = [None if value is None else str(value) for value in data.tolist()]
-    different = sorted({text for text in texts if text is not None})
-    code = {text: i for i, text in enumerate(different)}
-    codes = np.array([-1 if text is None else code[text] for text in texts], np.int32)
-    order = np.argsort(codes, kind="stable")
-    return _Column(codes, different, order, codes[order])
+            hanging[t, c] = hang(tables[t].refers[c], chosen, tables[hub].rows, sizes.each, rng)
+    return Synopsis(sizes, tables, targets, keys, hub, chosen, weight, hanging)

@@ -57,7 +57,8 @@ def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[str]
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [programs / "postgres", "-D", data, f"-cunix_socket_directories={folder}", *options],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder, user=identity.user, group=identity.group, extra_groups=identity.groups,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder,
+                user=identity.user, group=identity.group, extra_groups=identity.groups,
             )  # fmt: skip
         dsn = f"host={folder} user=trimtab dbname=postgres"
         _wait(dsn, process, log)
