@@ -9,9 +9,7 @@ measured beside the query as it stands; the best is then proven in fresh rounds.
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -24,11 +22,10 @@ from trimtab.core.task import Task
 
 from .problem import ESTIMATE, Cardinalities, JoinPlan, JoinQuery
 from .sql.catalogue import Catalogue
-from .system.clock import backend_clock
 from .system.measure import Sample, interleave
 from .system.plans import ARMS, IN_MEMORY, LOOPS, EnginePlan, Settings, settings_of
-from .system.postgresql import Engine, check_tables, statement
-from .system.session import Address, catalogue_of, connect
+from .system.postgresql import Engine, check_tables, open_engine, statement
+from .system.session import Address, catalogue_of
 
 METRICS: Final = (
     Metric("regression", "1"),  # time of the plan / of the query as it stands, measured side by side
@@ -85,14 +82,7 @@ class Server:
     @property
     def engine(self) -> Engine:
         if self._engine is None:
-            stack = ExitStack()
-            try:
-                session = stack.enter_context(connect(self.address, timeout_ms=self.longest_ms))
-                self._engine = Engine(session, backend_clock(session))
-            except BaseException:
-                stack.close()
-                raise
-            weakref.finalize(self, stack.close)
+            self._engine = open_engine(self, self.address, self.longest_ms)
         return self._engine
 
     @property

@@ -173,3 +173,6 @@ def test_a_made_database_from_a_packages_file(tmp_path: Path, monkeypatch: Any, 
     made = load_queries(output)
     assert len(made) == 2
     assert all(query.estimates is not None and query.cardinalities.exact for query in made.values())
+    card = json.loads((tmp_path / "apt.card.json").read_text())
+    assert card["queries"] == 2
+    assert card["command"].startswith("trimtab capture join_ordering --aptdb --templates 2 --each 1")

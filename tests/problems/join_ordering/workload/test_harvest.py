@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import hashlib
+import json
 import lzma
 from dataclasses import replace
 from typing import Any
@@ -79,6 +81,10 @@ def test_the_shipped_set_is_what_its_card_says():
         assert [(e.left, e.left_column, e.right, e.right_column, e.implied) for e in again.edges] == [
             (e.left, e.left_column, e.right, e.right_column, e.implied) for e in query.edges
         ]
+    card = json.loads(SHIPPED.with_name("aptdb.card.json").read_text())
+    assert card["sha256"] == hashlib.sha256(SHIPPED.read_bytes()).hexdigest()
+    assert (card["queries"], card["templates"]) == (96, 48)
+    assert card["subsets"] == sum(len(query.cardinalities.subsets) for query in queries.values())
     assert len(lzma.decompress(SHIPPED.read_bytes())) < 2_000_000
 
 

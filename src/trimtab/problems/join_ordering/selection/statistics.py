@@ -22,7 +22,8 @@ FREQUENT: Final = 1000  # values that are counted one by one
 BOUNDS: Final = 200  # of a histogram
 OTHERWISE: Final = 0.1  # selectivity of a predicate that is not understood
 
-_SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
+#: ``alias.column OPERATOR literal``: groups are the column, the operator and the literal.
+SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Statistics:
         ]
 
     def _share(self, table: str, predicate: str) -> float:
-        found = _SIMPLE.fullmatch(predicate)
+        found = SIMPLE.fullmatch(predicate)
         column = self.columns.get(f"{table}.{found[1]}") if found else None
         if found is None or column is None:
             return OTHERWISE

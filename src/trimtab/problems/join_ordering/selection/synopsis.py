@@ -11,7 +11,6 @@ the joined column, and these vectors are multiplied, as factorised databases cou
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,11 +22,10 @@ from numpy.typing import NDArray
 from ..problem import Floats, JoinQuery, bits
 from ..sql.text import connected_subsets
 from ..workload.database import Database
+from .statistics import SIMPLE
 from .tables import Column, Rows, Sizes, Stored, choose, fetch, hang, store
 
 CERTAIN: Final = 1_000_000  # support of what was counted
-
-_SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
 
 
 @dataclass
@@ -238,7 +236,7 @@ class _Counting:
             columns = self.synopsis.tables[relation.table].columns
             known = []
             for predicate in relation.predicates:
-                simple = _SIMPLE.fullmatch(predicate)
+                simple = SIMPLE.fullmatch(predicate)
                 column = columns.get(simple[1].strip('"')) if simple else None
                 between = column.between(simple[2], simple[3]) if simple and column else None
                 if column is not None and between is not None:

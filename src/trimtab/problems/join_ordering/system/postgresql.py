@@ -106,16 +106,22 @@ class PostgreSQL:
     def engine(self) -> Engine:
         """Connects, and starts a server of one's own, when it is first asked for; both end with this object."""
         if self._engine is None:
-            stack = ExitStack()
-            try:
-                address = self.address or Address(stack.enter_context(_aptdb_server()))
-                session = stack.enter_context(connect(address, timeout_ms=self.longest_ms))
-                self._engine = Engine(session, backend_clock(session))
-            except BaseException:
-                stack.close()
-                raise
-            weakref.finalize(self, stack.close)
+            self._engine = open_engine(self, self.address, self.longest_ms)
         return self._engine
+
+
+def open_engine(owner: object, address: Address | None, timeout_ms: int) -> Engine:
+    """A session at an address, or in a server of one's own that holds aptdb; it ends with its owner."""
+    stack = ExitStack()
+    try:
+        where = address or Address(stack.enter_context(_aptdb_server()))
+        session = stack.enter_context(connect(where, timeout_ms=timeout_ms))
+        engine = Engine(session, backend_clock(session))
+    except BaseException:
+        stack.close()
+        raise
+    weakref.finalize(owner, stack.close)
+    return engine
 
 
 def _aptdb_server() -> Any:

@@ -96,7 +96,34 @@ def _generated(kind: str, output: Path, *, quiet: bool, **asked: Any) -> list[Jo
     found = list(generate(database, habits, amount, name, lambda done, what: progress(done, amount.shapes, what)))
     written = with_estimates(database, found)
     save_queries(output, written)
+    write_card(output, kind, amount, written)
     return written
+
+
+def write_card(output: Path, kind: str, amount: Any, queries: Sequence[JoinQuery]) -> None:
+    """What was made, and how, beside the file: ``<stem>.card.json``."""
+    import hashlib
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    tables = {relation.table: relation.rows for query in queries for relation in query.relations}
+    estimates = queries[0].estimates
+    card = {
+        "title": f"Queries on {kind} with exact counts and PostgreSQL's estimates of every connected subset",
+        "command": f"trimtab capture join_ordering --{kind} --templates {amount.shapes} --each {amount.per_shape}"
+        f" --seed {amount.seed} -o {output.name}",
+        "made": f"{datetime.now(UTC):%Y-%m-%d}",
+        "queries": len(queries),
+        "templates": len({query.template for query in queries}),
+        "subsets": sum(len(query.cardinalities.subsets) for query in queries),
+        "table_rows": {table: int(rows) for table, rows in sorted(tables.items())},
+        "counted_by": f"duckdb {version('duckdb')}",
+        "estimated_by": "" if estimates is None else estimates.source,
+        "note": "Counts follow from the data and the seed; estimates also from the sample that ANALYZE draws.",
+        "sha256": hashlib.sha256(output.read_bytes()).hexdigest(),
+    }
+    path = output.with_name(output.name.partition(".")[0] + ".card.json")
+    path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def _progress(quiet: bool) -> Any:
