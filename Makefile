@@ -27,6 +27,7 @@ tools:  # Debian packages that some tests need
 	@bash .ci/need-tool java "Spark, the real system of cluster_scheduling" openjdk-17-jre-headless default-jre-headless
 	@bash .ci/need-tool llvm-mca-19 "llvm-mca, a baseline of block_throughput" llvm-19
 	@bash .ci/need-tool cc "block_throughput's measuring harness" build-essential
+	@bash .ci/need-tool pg_ctlcluster "PostgreSQL, the real system of join_ordering" postgresql
 
 lint: .venv/.dev  ## style, and the layers of the house
 	@$(BIN)/ruff check

@@ -23,6 +23,7 @@ MAY_IMPORT_TORCH = ("learned.py", "learned/", "kit/")
 MAY_START_PROCESSES = (
     *("system.py", "system/", "capture.py", "capture/", "workload/spark_tpch.py"),  # the last is what both share
     "baselines/process.py",  # other people's analysers, such as llvm-mca
+    *("workload/tpc.py", "workload/aptdb/index.py"),  # run tpcgen-cli, and apt-cache
     *("core/extras.py", "study/", "testing/", "cli/doctor.py"),
 )
 MAY_PICKLE = ("study/worker.py", "study/processes.py", "study/cluster.py")  # to its own workers, never to a file

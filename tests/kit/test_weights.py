@@ -107,3 +107,14 @@ def test_a_hostile_file_is_refused_with_its_name(tmp_path: Path, case: str) -> N
 def test_a_missing_file_is_an_error_for_people(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         load_weights(tmp_path / "absent", SHAPES)
+
+
+def test_the_card_alone(tmp_path: Path) -> None:
+    path = tmp_path / "w.safetensors"
+    save_weights(path, ARRAYS, {"points": 3})
+    assert read_card(path) == {"points": 3}
+    with pytest.raises(DataError, match="can't be read"):
+        read_card(tmp_path / "nothing")
+    path.write_bytes(struct.pack("<Q", 1 << 40) + b"{}")
+    with pytest.raises(DataError, match="no readable card"):
+        read_card(path)

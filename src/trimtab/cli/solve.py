@@ -49,6 +49,12 @@ class Answer:
     help="Only this part of the input (a function of a binary, say). Repeatable.",
 )
 @backend_option
+@click.option(
+    "--dsn",
+    envvar="TRIMTAB_DSN",
+    metavar="URL",
+    help="Your own running system, such as a database. Or set TRIMTAB_DSN, which `ps` does not show.",
+)
 @seed_option
 @click.option("--seeds", type=whole(1), default=5, show_default=True, help="Draws that a decision is judged on.")
 @click.option("--budget", type=whole(1), default=200, show_default=True, help="Evaluations of a search.")
@@ -56,14 +62,14 @@ class Answer:
 @click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Write the best decision here.")
 def command(
     name: str, inputs: Sequence[Path], solver: tuple[str, ...] | None, policy: Path | None,
-    only: tuple[str, ...], out: Path | None, as_json: bool, **asked: Any,
+    only: tuple[str, ...], dsn: str | None, out: Path | None, as_json: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Decide for your own input, in your field's own formats.
 
     Every solver that decides at once is tried, or those that you name; searches only
     where named. The best decision is shown, and written with --out.
     """
-    problem = registry.load(name)
+    problem = _at(registry.load(name), dsn)
     instances = _only(_parse(problem, inputs), only)
     try:
         answers = _answers(problem, instances, solver, policy, **asked)
@@ -76,6 +82,15 @@ def command(
     else:
         for answer in answers:
             _print(problem.metrics, answer)
+
+
+def _at(problem: Problem[Any, Any], dsn: str | None) -> Problem[Any, Any]:
+    """The problem itself, or on the user's own running system."""
+    if not dsn:
+        return problem
+    if problem.at is None:
+        raise UsageError(f"the problem {problem.name!r} deploys to no running system (--dsn)")
+    return problem.at(dsn)
 
 
 def _parse(problem: Problem[Any, Any], inputs: Sequence[Path]) -> Mapping[str, Any]:

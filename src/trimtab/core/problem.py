@@ -59,6 +59,7 @@ class Problem(Generic[I, D]):
     load: Callable[[Path], Solver[I, D]] | None = None  # a solver that `train` saved
     capture: Callable[..., Any] | None = None  # returns the click command that makes a workload from the user's system
     card: Callable[[], str] | None = None  # the README, for `show` and the docs
+    at: Callable[[str], Problem[I, D]] | None = None  # the same, on the user's own running system, by its address
 
     def __post_init__(self) -> None:
         if not self.metrics:

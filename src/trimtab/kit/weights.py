@@ -28,6 +28,26 @@ Shapes = Mapping[str, tuple[int, ...]]
 _HEADER_BYTES = 1 << 20  # more than any card needs
 
 
+class Carded:
+    """What a trained solver says of itself, by the card of its weights: the part of `Solver` that all share."""
+
+    weights: Arrays
+    card: Mapping[str, Any]
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Fingerprints of the instances that it learnt from."""
+        return frozenset(self.card.get("trained_on", ()))
+
+    @property
+    def fit_s(self) -> float:
+        """CPU seconds of training."""
+        return float(self.card.get("cpu_s", 0.0))
+
+    def save(self, path: Path) -> None:
+        save_weights(path, self.weights, self.card)
+
+
 def save_weights(path: Path, arrays: Arrays, card: Mapping[str, Any]) -> None:
     """Write float32 arrays and their card; the old file survives any failure."""
     numpy_api = need("safetensors.numpy", extra="fast", purpose="saving weights")

@@ -10,13 +10,14 @@ import pytest
 
 pytest.importorskip("numba")
 
-from trimtab.problems.cluster_scheduling.simulator import compiled
+from trimtab.kit import compiled
+from trimtab.problems import cluster_scheduling
 
-FOLDER = Path(compiled.__file__).parent
+FOLDER = Path(cluster_scheduling.__file__).parent / "simulator"
 
 
 def names(module: str) -> set[str]:
-    return {path.stem for path in compiled._made_of(FOLDER / f"{module}.py")}
+    return {path.stem for path in compiled.made_of(FOLDER / f"{module}.py")}
 
 
 def test_a_function_is_made_of_what_its_file_imports():
@@ -26,11 +27,23 @@ def test_a_function_is_made_of_what_its_file_imports():
     assert "many" not in names("engine")
 
 
-def test_an_edited_file_has_another_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_imports_in_every_form_and_from_above(tmp_path: Path):
+    below = tmp_path / "package" / "below"
+    below.mkdir(parents=True)
+    (below / "here.py").write_text(
+        "import os\nfrom . import one, two\nfrom ..three import x\nfrom ..far.four import (\n    y,\n    z,\n)\n"
+    )
+    (tmp_path / "package" / "far").mkdir()
+    for name in ("below/one", "below/two", "three", "far/four", "alone"):
+        (tmp_path / "package" / f"{name}.py").write_text("")
+    found = {path.stem for path in compiled.made_of(below / "here.py")}
+    assert found == {"here", "one", "two", "three", "four"}
+
+
+def test_an_edited_file_has_another_cache(tmp_path: Path):
     (tmp_path / "below.py").write_text("A = 1\n")
     (tmp_path / "above.py").write_text("from .below import A\n")
     (tmp_path / "beside.py").write_text("B = 1\n")
-    monkeypatch.setattr(compiled, "_HERE", tmp_path)
 
     def folders() -> list[Path]:
         compiled._cache_folder.cache_clear()

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A PostgreSQL of one's own: made in a temporary directory, reached only through a socket in it, gone at the end."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from trimtab.core.errors import TrimtabError
+from trimtab.core.extras import need, need_tool
+
+from ..workload.database import Database, Table
+
+#: Stock PostgreSQL, but for what a measurement needs: one process per query (its on-CPU time is all of it), no
+#: compilation of expressions, and nothing that wakes up in between.
+SETTINGS: Final[Mapping[str, str]] = {
+    "listen_addresses": "",
+    "max_parallel_workers_per_gather": "0",
+    "jit": "off",
+    "autovacuum": "off",
+    "fsync": "off",
+    "max_connections": "8",
+    "logging_collector": "off",
+    "log_min_messages": "fatal",
+}
+
+
+def binaries() -> Path:
+    """The folder of ``initdb`` and ``postgres``: Debian's newest, or that of ``postgres`` on PATH."""
+    versions = [path for path in Path("/usr/lib/postgresql").glob("*/bin") if (path / "postgres").exists()]
+    if versions:
+        return max(versions, key=lambda path: float(path.parent.name))
+    return need_tool("postgres", debian="postgresql", purpose="running joins in PostgreSQL").resolve().parent
+
+
+@contextmanager
+def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+    """The DSN of a fresh, empty server. PostgreSQL refuses to run as root, so root starts it as ``postgres`` or
+    ``nobody``."""
+    programs = binaries()
+    folder = Path(tempfile.mkdtemp(prefix="trimtab-pg-"))  # short: a socket's path has at most 107 bytes
+    identity = _unprivileged(folder)
+    data, log = folder / "data", folder / "log"
+    process = None
+    try:
+        _run([programs / "initdb", "-D", data, "-U", "trimtab", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+             folder, identity)  # fmt: skip
+        options = [f"-c{key}={value}" for key, value in {**SETTINGS, **(settings or {})}.items()]
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [programs / "postgres", "-D", data, f"-cunix_socket_directories={folder}", *options],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder,
+                user=identity.user, group=identity.group, extra_groups=identity.groups,
+            )  # fmt: skip
+        dsn = f"host={folder} user=trimtab dbname=postgres"
+        _wait(dsn, process, log)
+        yield dsn
+    finally:
+        if process is not None:
+            _stop(process)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def load_database(dsn: str, database: Database) -> None:
+    """Create and fill the tables of a server of one's own, index keys and foreign keys, and gather statistics."""
+    psycopg = need("psycopg", extra="sql", purpose="talking to PostgreSQL")
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for table in database.tables:
+            columns = ", ".join(f"{name} {kind}" for name, kind in table.columns.items())
+            connection.execute(f"CREATE TABLE {table.name} ({columns})")
+            with connection.cursor().copy(f"COPY {table.name} FROM STDIN (FORMAT csv)") as copy:
+                for chunk in csv_chunks(database, table):
+                    copy.write(chunk)
+            if table.key:
+                connection.execute(f"ALTER TABLE {table.name} ADD PRIMARY KEY ({table.key})")
+            for column in table.references:
+                connection.execute(f"CREATE INDEX ON {table.name} ({column})")
+        connection.execute("VACUUM ANALYZE")
+
+
+def csv_chunks(database: Database, table: Table) -> Iterator[bytes]:
+    """A table's file as CSV; Parquet is converted by DuckDB."""
+    path = database.file(table.name)
+    if path.suffix == ".csv":
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                yield chunk
+        return
+    duckdb = need("duckdb", extra="sql", purpose="reading Parquet")
+    with tempfile.TemporaryDirectory() as folder:
+        converted = Path(folder, "table.csv")
+        with duckdb.connect() as connection:
+            source = f"SELECT * FROM read_parquet({_literal(path)})"
+            connection.execute(f"COPY ({source}) TO {_literal(converted)} (FORMAT csv, HEADER false)")
+        with converted.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                yield chunk
+
+
+def _literal(path: Path) -> str:
+    return "'" + str(path).replace("'", "''") + "'"
+
+
+class _Identity(NamedTuple):
+    """Whom a program runs as; None is who runs this."""
+
+    user: int | None = None
+    group: int | None = None
+    groups: tuple[int, ...] | None = None
+
+
+def _unprivileged(folder: Path) -> _Identity:
+    """Somebody without root's rights; the folder then belongs to them."""
+    if os.geteuid() != 0:
+        return _Identity()
+    for name in ("postgres", "nobody"):
+        try:
+            user = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        os.chown(folder, user.pw_uid, user.pw_gid)
+        return _Identity(user.pw_uid, user.pw_gid, ())
+    raise TrimtabError("PostgreSQL does not run as root, and there is no user 'postgres' or 'nobody' to run it as")
+
+
+def _run(command: list[Any], folder: Path, identity: _Identity) -> None:
+    environment = {**os.environ, "HOME": str(folder)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder, env=environment,
+        user=identity.user, group=identity.group, extra_groups=identity.groups,
+    )  # fmt: skip
+    if done.returncode:
+        raise TrimtabError(f"{Path(command[0]).name} failed: {done.stderr.strip()[-500:]}")
+
+
+def _wait(dsn: str, process: subprocess.Popen[bytes], log: Path, seconds: float = 60.0) -> None:
+    psycopg = need("psycopg", extra="sql", purpose="talking to PostgreSQL")
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(dsn, connect_timeout=5).close()
+        except psycopg.OperationalError as error:
+            if process.poll() is not None or time.monotonic() > until:
+                said = log.read_text(errors="replace").strip()[-500:]
+                raise TrimtabError(f"the temporary PostgreSQL did not start: {said or error}") from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """Fast shutdown: sessions are ended. Kill only if that takes a minute."""
+    import signal
+
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
