@@ -17,7 +17,7 @@ import numpy as np
 
 from trimtab.core import registry
 from trimtab.core.errors import Unavailable
-from trimtab.problems.block_throughput.baselines.cores import core_of_name
+from trimtab.problems.block_throughput.baselines.cores import core_of
 from trimtab.problems.block_throughput.baselines.llvm import analyse_text, disassemble
 from trimtab.problems.block_throughput.decode import decode
 from trimtab.problems.block_throughput.learned import shipped
@@ -44,7 +44,7 @@ def main() -> None:
     started = time.perf_counter()
     core.predict(chosen)
     cold = time.perf_counter() - started
-    mca = core_of_name(cpu).mcpu
+    mca = core_of(cpu).mcpu
     texts = [text for text in disassemble(chosen[:few], mca) if isinstance(text, str)]
     ours, theirs = [], []
     for _ in range(rounds):

@@ -29,8 +29,10 @@ SHOWN: Final = (
     *("mape", "median_ape", "kendall_tau", "within_10", "coverage", "interval_width", "weighted_mape"),
     *("mape_scalar", "mape_vector", "mape_stack", "mape_load_store", "mape_short", "mape_medium", "mape_long"),
 )
-SOLVERS: Final = ("calibrated", "skeleton", "trivial_bound", "llvm_mca", "llvm_mca_rthroughput", "mean_opcode",
-                  "linear", "boosted_counts", "ithemal", "granite")  # fmt: skip
+SOLVERS: Final = (
+    *("calibrated", "skeleton", "trivial_bound", "llvm_mca", "llvm_mca_rthroughput", "mean_opcode", "linear"),
+    *("boosted_counts", "boosted_mca", "ithemal", "granite"),
+)
 
 
 def merged(instances: Mapping[str, BlockSet]) -> BlockSet:

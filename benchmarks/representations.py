@@ -174,7 +174,7 @@ def skeleton(seen: Examples, seconds: float) -> Callable[[Examples], Floats]:
 
     cpu = seen.targets[0].split()[0]
     model = fit_model(seen.code, seen.cycles, cpu=cpu, seconds=seconds)
-    return lambda unseen: model.predict(unseen.code).cycles
+    return lambda unseen: model.predict(unseen.code, cpu).cycles
 
 
 REPRESENTATIONS: dict[str, Fit] = {

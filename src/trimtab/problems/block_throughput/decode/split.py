@@ -11,16 +11,17 @@ volume 3, chapter 1 and appendix A.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit, uint64
+from numpy.typing import NDArray
 
 # What follows an opcode: bits of the tables below.
 _MODRM, _IMM8, _IMMZ, _IMMV, _IMM16, _BAD = 1, 2, 4, 8, 16, 32
 
 
-def _primary() -> np.ndarray:
+def _primary() -> NDArray[np.uint8]:
     table = np.zeros(256, np.uint8)
     for row in range(0, 0x40, 8):
         table[row : row + 4] = _MODRM
@@ -39,7 +40,7 @@ def _primary() -> np.ndarray:
     return table
 
 
-def _escaped() -> np.ndarray:
+def _escaped() -> NDArray[np.uint8]:
     table = np.full(256, _MODRM, np.uint8)
     table[[*range(0x05, 0x0A), 0x0B, 0x0E, *range(0x30, 0x38), 0x77, 0xA0, 0xA1, 0xA2, 0xA8, 0xA9, 0xAA]] = 0
     table[0xC8:0xD0] = 0
@@ -57,7 +58,7 @@ KEY0, KEY1, DISP, IMM, SIZE, START = range(6)
 
 
 @njit(cache=True, inline="never")
-def _measure(code, at, end, primary, escaped, out):
+def _measure(code: Any, at: Any, end: Any, primary: Any, escaped: Any, out: Any) -> Any:
     """Length, displacement's offset and size, immediate's offset and size, into `out`; False: no instruction."""
     p = at
     operand16 = False
@@ -181,7 +182,7 @@ def _measure(code, at, end, primary, escaped, out):
 
 
 @njit(cache=True, inline="always")
-def _signed(code, at, size):
+def _signed(code: Any, at: Any, size: Any) -> Any:
     value = uint64(0)
     for i in range(size):
         value |= uint64(code[at + i]) << uint64(8 * i)
@@ -191,7 +192,7 @@ def _signed(code, at, size):
 
 
 @njit(cache=True)
-def split(code, starts, primary, escaped, rows, first):
+def split(code: Any, starts: Any, primary: Any, escaped: Any, rows: Any, first: Any) -> Any:
     """Cut blocks into instructions.
 
     code (bytes,) uint8, all blocks one after the other; starts (blocks + 1,); rows (instructions,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit, uint64
@@ -90,7 +90,7 @@ _MASK: Final = (1 << 64) - 1
 
 
 @njit(cache=True, inline="always")
-def _hash(low, high, mask):
+def _hash(low: Any, high: Any, mask: Any) -> Any:
     h = uint64(low) * uint64(0x9E3779B97F4A7C15) ^ uint64(high) * uint64(0xC2B2AE3D27D4EB4F)
     h ^= h >> uint64(29)
     h *= uint64(0xBF58476D1CE4E5B9)
@@ -98,7 +98,7 @@ def _hash(low, high, mask):
 
 
 @njit(cache=True)
-def insert(low, high, value, keys, slots):
+def insert(low: Any, high: Any, value: Any, keys: Any, slots: Any) -> Any:
     mask = len(slots) - 1
     at = _hash(low, high, mask)
     while slots[at] >= 0:
@@ -107,7 +107,7 @@ def insert(low, high, value, keys, slots):
 
 
 @njit(cache=True)
-def find(rows, keys, slots, index):
+def find(rows: Any, keys: Any, slots: Any, index: Any) -> Any:
     """Fills `index` with each row's record, -1 where it is not known yet; whether there are such."""
     mask = len(slots) - 1
     missing = False

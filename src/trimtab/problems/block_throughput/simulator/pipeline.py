@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numba import njit, uint64
@@ -69,14 +69,14 @@ SLOT_: Final = 4
 
 
 @njit(cache=True, inline="always")
-def _mask(value, size):
+def _mask(value: Any, size: Any) -> Any:
     if size >= 8 or size <= 0:
         return value
     return value & ((np.int64(1) << np.int64(8 * size)) - np.int64(1))
 
 
 @njit(cache=True, inline="always")
-def _sign(value, size):
+def _sign(value: Any, size: Any) -> Any:
     if size >= 8 or size <= 0:
         return value
     shift = np.int64(64 - 8 * size)
@@ -84,7 +84,7 @@ def _sign(value, size):
 
 
 @njit(cache=True, inline="always")
-def _length(value):
+def _length(value: Any) -> Any:
     n = 0
     v = uint64(value)
     while v:
@@ -94,7 +94,7 @@ def _length(value):
 
 
 @njit(cache=True, inline="always")
-def passes_over(each, copies, room):
+def passes_over(each: Any, copies: Any, room: Any) -> Any:
     """How often a copy of the block counts its misses: the difference of the two unrollings has those of both."""
     if each * copies <= room:
         return np.int64(0)
@@ -102,12 +102,12 @@ def passes_over(each, copies, room):
 
 
 @njit(cache=True, inline="always")
-def _slot(number):
+def _slot(number: Any) -> Any:
     return np.int64((uint64(number) * uint64(0x9E3779B97F4A7C15)) >> uint64(40))
 
 
 @njit(cache=True, inline="always")
-def _pattern(address, size):
+def _pattern(address: Any, size: Any) -> Any:
     p = uint64(POINTER)
     shift = uint64(8 * (address & 7))
     value = p if shift == uint64(0) else (p >> shift) | (p << (uint64(64) - shift))
@@ -115,7 +115,7 @@ def _pattern(address, size):
 
 
 @njit(cache=True, inline="always")
-def _book(busy, use, at, mask, hold):
+def _book(busy: Any, use: Any, at: Any, mask: Any, hold: Any) -> Any:
     """The first cycle from `at` on in which one of the ports is free; it is taken."""
     c = at
     while True:
@@ -145,7 +145,20 @@ def _book(busy, use, at, mask, hold):
 
 
 @njit(cache=True, nogil=True)
-def run(row, disp, imm, size, rec, params, machine, iterations, skip, busy, leaves, out):
+def run(
+    row: Any,
+    disp: Any,
+    imm: Any,
+    size: Any,
+    rec: Any,
+    params: Any,
+    machine: Any,
+    iterations: Any,
+    skip: Any,
+    busy: Any,
+    leaves: Any,
+    out: Any,
+) -> Any:
     """One block. Its instructions' rows, displacements, immediates and sizes; fills `out` (RUN,).
 
     busy (CALENDAR,) int64 and leaves (2, CALENDAR) int32 are zero before and after.
@@ -608,7 +621,19 @@ def run(row, disp, imm, size, rec, params, machine, iterations, skip, busy, leav
 
 
 @njit(cache=True, nogil=True)
-def run_many(which, row, disp, imm, size, first, rec, params, machine, budget, out):
+def run_many(
+    which: Any,
+    row: Any,
+    disp: Any,
+    imm: Any,
+    size: Any,
+    first: Any,
+    rec: Any,
+    params: Any,
+    machine: Any,
+    budget: Any,
+    out: Any,
+) -> Any:
     """`run` of the blocks `which`; out (len(which), RUN)."""
     busy = np.zeros(CALENDAR, np.int64)
     leaves = np.zeros((2, CALENDAR), np.int32)

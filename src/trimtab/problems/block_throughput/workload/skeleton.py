@@ -28,7 +28,7 @@ def hashes(records: NDArray[np.int32], row: NDArray[np.int32], first: NDArray[np
     return found
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _hashes(records: Any, row: Any, first: Any, columns: Any) -> Any:
     found = np.zeros(len(first) - 1, np.uint64)
     number = np.empty(REGISTERS, np.int64)
@@ -52,7 +52,7 @@ def _hashes(records: Any, row: Any, first: Any, columns: Any) -> Any:
     return found
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
+@njit(cache=True, inline="always")
 def _mix(value: Any, word: Any) -> Any:
     value = (value ^ word) * uint64(0x9E3779B97F4A7C15)
     return value ^ (value >> uint64(29))
