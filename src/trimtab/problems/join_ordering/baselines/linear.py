@@ -84,14 +84,14 @@ def linearise(graph: Graph, tree: Floats, root: int) -> tuple[Ints, float]:
             cost[v] = growth[v]
         after[v] = below[v]
         if at > 0:
-            while after[v] >= 0 and _rank(growth, cost, v) > _rank(growth, cost, after[v]):
+            while after[v] >= 0 and _rank(growth, cost, v) > _rank(growth, cost, int(after[v])):
                 u = after[v]  # a child's module may not come before v: make them one
                 cost[v] += growth[v] * cost[u]
                 growth[v] *= growth[u]
                 following[last[v]] = u
                 last[v] = last[u]
                 after[v] = after[u]
-            below[parent[v]] = _merge_lists(growth, cost, after, below[parent[v]], v)
+            below[parent[v]] = _merge_lists(growth, cost, after, int(below[parent[v]]), int(v))
     order = np.zeros(n, np.int64)
     total, rows, at = 0.0, np.exp(graph.base_log[root]), 0
     module = root

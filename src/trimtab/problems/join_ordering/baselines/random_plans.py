@@ -43,7 +43,7 @@ def random_plan(graph: Graph, model: int, p: Floats, joins: Ints) -> float:
     total, done = 0.0, 0
     while count:
         pick = np.random.randint(count)
-        a, b = node[ends[pick, 0]], node[ends[pick, 1]]
+        a, b = int(node[ends[pick, 0]]), int(node[ends[pick, 1]])
         count -= 1
         ends[pick] = ends[count]
         if a != b:

@@ -140,12 +140,12 @@ def exchange(graph: Graph, model: int, p: Floats, tree: Forest, total: float, wo
     """
     n = len(graph.neighbours)
     top = n + np.random.randint(n - 1)
-    child, other = tree.outer[top], tree.inner[top]
+    child, other = int(tree.outer[top]), int(tree.inner[top])
     if child < n or (other >= n and np.random.random() < 0.5):
         child, other = other, child
     if child < n:
         return 0.0
-    out, stays = tree.outer[child], tree.inner[child]
+    out, stays = int(tree.outer[child]), int(tree.inner[child])
     if np.random.random() < 0.5:
         out, stays = stays, out
     if not around(graph, tree.sets[other]) & tree.sets[stays]:

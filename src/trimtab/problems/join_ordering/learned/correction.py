@@ -36,8 +36,6 @@ SCALES: Final = np.array([3.0, 2.0, 2.0, 0.5, 4.0])  # of the numbers
 NOISE: Final = 0.3  # standard deviation of what tokens and numbers can't tell
 MOST_POINTS: Final = 4000  # counted sub-plans that are learnt from; more are thinned out evenly
 
-_NAMES: Final = ("mask", "name", "weight", "first_token", "subset", "numbers", "alpha")
-
 
 class Points(NamedTuple):
     """Sub-plans of one query."""
@@ -62,7 +60,7 @@ class Corrected(Carded):
         self.points: tuple[Points, ...] = tuple(points)
         self.alpha: Floats = alpha
         sizes = {"queries": len(points), "tokens": sum(len(p.tokens.mask) for p in points), "points": len(alpha)}
-        self.card: dict[str, Any] = {**(card or {}), **sizes}
+        self.card: Mapping[str, Any] = {**(card or {}), **sizes}
         self.weights = _arrays(self.points, alpha)
         self._matrix = _Matrix(self.points)
 
@@ -93,8 +91,13 @@ class Corrected(Carded):
         if not all(type(size) is int and 0 < size < 1 << 20 for size in sizes):
             raise DataError(f"weights file {path}: its card names no queries, tokens and points: not a correction")
         queries, count, points = (int(size or 0) for size in sizes)
-        shapes = dict(zip(_NAMES, ((count,), (count,), (count,), (queries + 1,), (2, points), (points, NUMBERS),
-                                   (points,)), strict=True))  # fmt: skip
+        shapes: dict[str, tuple[int, ...]] = {
+            **dict.fromkeys(("mask", "name", "weight"), (count,)),
+            "first_token": (queries + 1,),
+            "subset": (2, points),
+            "numbers": (points, NUMBERS),
+            "alpha": (points,),
+        }
         arrays, card = load_weights(path, shapes)
         first = arrays["first_token"].astype(np.int64)
         owner, subset = arrays["subset"].astype(np.int64)

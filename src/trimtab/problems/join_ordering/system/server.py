@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -31,6 +33,8 @@ SETTINGS: Final[Mapping[str, str]] = {
     "logging_collector": "off",
     "log_min_messages": "fatal",
 }
+
+_PR_SET_PDEATHSIG: Final = 1  # prctl(2)
 
 
 def binaries() -> Path:
@@ -59,6 +63,7 @@ def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[str]
                 [programs / "postgres", "-D", data, f"-cunix_socket_directories={folder}", *options],
                 stdin=subprocess.DEVNULL, stdout=out, stderr=out, cwd=folder,
                 user=identity.user, group=identity.group, extra_groups=identity.groups,
+                preexec_fn=_end_with_parent,
             )  # fmt: skip
         dsn = f"host={folder} user=trimtab dbname=postgres"
         _wait(dsn, process, log)
@@ -117,6 +122,14 @@ class _Identity(NamedTuple):
     groups: tuple[int, ...] | None = None
 
 
+def _end_with_parent() -> None:
+    """In the child: a fast shutdown when the process that started it dies, even if that was killed (Linux)."""
+    try:
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+    except (OSError, AttributeError):  # another system: then `temporary_server` alone ends it
+        return
+
+
 def _unprivileged(folder: Path) -> _Identity:
     """Somebody without root's rights; the folder then belongs to them."""
     if os.geteuid() != 0:
@@ -158,8 +171,6 @@ def _wait(dsn: str, process: subprocess.Popen[bytes], log: Path, seconds: float 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     """Fast shutdown: sessions are ended. Kill only if that takes a minute."""
-    import signal
-
     process.send_signal(signal.SIGINT)
     try:
         process.wait(60)
