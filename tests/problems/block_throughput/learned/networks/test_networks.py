@@ -26,7 +26,10 @@ from ...baselines.made import made
 
 
 def trained(kind: Kind, seconds: float = 60.0, epochs: float = 30.0) -> tuple[Network, Examples]:
-    seen, settings = made(0), Settings(seconds=seconds, epochs=epochs, hidden=16, work=400, blocks=24, rate=1e-2, average=0.9)
+    seen, settings = (
+        made(0),
+        Settings(seconds=seconds, epochs=epochs, hidden=16, work=400, blocks=24, rate=1e-2, average=0.9),
+    )
     words = vocabulary(texts(kind, seen.blocks), 1)
     network = begin(kind, seen, words, settings, seed=0)
     train(network, seen.cycles, settings, seed=0)
