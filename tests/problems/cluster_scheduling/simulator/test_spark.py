@@ -37,7 +37,7 @@ def stream(profiles: list[JobProfile], arrivals: list[float], slots: int) -> Job
     return JobStream(tuple(profiles), np.arange(len(profiles)), np.array(arrivals), slots, 0.0, 0.0)
 
 
-def by_hand(jobs: JobStream, *, fair: bool, cores: float = math.inf) -> list[float]:
+def by_hand(jobs: JobStream, *, fair: bool, cores: float = math.inf, sharing: float = 1.0) -> list[float]:
     """TaskSchedulerImpl with dictionaries: when each job is done."""
     free, time, done = jobs.num_executors, 0.0, {}
     arrivals = [(at, job) for job, at in enumerate(jobs.arrival_ms)][::-1]
@@ -48,7 +48,7 @@ def by_hand(jobs: JobStream, *, fair: bool, cores: float = math.inf) -> list[flo
     running: dict[int, int] = {}
     opened: list[tuple[int, int]] = []  # in order
     while arrivals or working:
-        pace = min(1.0, cores / max(1, len(working)))
+        pace = 1.0 if len(working) <= cores else sharing * cores / len(working)
         first = min(working, default=[math.inf])
         if arrivals and arrivals[-1][0] <= time + first[0] / pace:
             at, job = arrivals.pop()
@@ -117,12 +117,12 @@ def workloads(draw: st.DrawFn) -> JobStream:
     return stream(profiles, arrivals, int(rng.integers(1, 5)))
 
 
-@given(workloads(), st.booleans(), st.sampled_from([math.inf, 1.0, 2.0, 3.5]))
+@given(workloads(), st.booleans(), st.sampled_from([math.inf, 1.0, 2.0, 3.5]), st.sampled_from([1.0, 0.7]))
 @settings(max_examples=200, deadline=None)
-def test_the_loop_is_task_scheduler_impl(jobs: JobStream, fair: bool, cores: float):
-    policy = (spark_fair if fair else spark_fifo)(jobs.profiles, cores=cores)
+def test_the_loop_is_task_scheduler_impl(jobs: JobStream, fair: bool, cores: float, sharing: float):
+    policy = (spark_fair if fair else spark_fifo)(jobs.profiles, cores=cores, sharing=sharing)
     run = simulate(jobs, policy, seed=1, trace=True)
-    np.testing.assert_allclose(run.done_ms, by_hand(jobs, fair=fair, cores=cores), rtol=1e-9)
+    np.testing.assert_allclose(run.done_ms, by_hand(jobs, fair=fair, cores=cores, sharing=sharing), rtol=1e-9)
     work = sum((p.num_tasks * p.durations)[~p.driver].sum() for p in jobs.profiles)
     if cores == math.inf:
         assert run.busy_ms == pytest.approx(work)
@@ -162,6 +162,9 @@ def test_a_driver_and_tasks_share_the_cores():
     assert shared.done_ms == pytest.approx([11, 17])
     assert shared.tasks["since_ms"] == pytest.approx([0, 0, 15])
     assert shared.busy_ms == pytest.approx(11 + 11 + 2)
+    # half of the work is lost while three share two: 2 ms take 6
+    wasteful = spark_fifo(jobs.profiles, cores=2, sharing=0.5)
+    assert simulate(jobs, wasteful, seed=0).done_ms == pytest.approx([14, 20])
 
 
 def test_work_needs_cores():
@@ -170,6 +173,8 @@ def test_work_needs_cores():
         spark_fifo((short,), cores=0)
     with pytest.raises(UsageError, match="cores: nan"):
         spark_fair((short,), cores=math.nan)
+    with pytest.raises(UsageError, match=r"sharing: 1\.5"):
+        spark_fair((short,), cores=2, sharing=1.5)
 
 
 def test_more_jobs_at_once_than_there_were_slots_for():

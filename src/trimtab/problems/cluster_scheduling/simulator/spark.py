@@ -16,7 +16,8 @@ tasks that start before any is finished are a first wave, and all others the res
 
 In local mode the driver's work has the same cores as the tasks. Given their number,
 more threads than that share them evenly (processor sharing): all of them work
-`cores / threads` as fast. So the loop keeps two clocks. Task ends and driver ends are
+`sharing * cores / threads` as fast, where `sharing` is what is left of a core's work
+when threads take turns on it (1: all). So the loop keeps two clocks. Task ends and driver ends are
 dated by the work that one thread could have done until then, in ms; arrivals and all
 that is reported by real time.
 
@@ -49,25 +50,28 @@ FIFO: Final = 0.0
 FAIR: Final = 1.0
 
 
-def spark_fifo(profiles: tuple[JobProfile, ...], *, cores: float = math.inf) -> CompiledPolicy:
+def spark_fifo(profiles: tuple[JobProfile, ...], *, cores: float = math.inf, sharing: float = 1.0) -> CompiledPolicy:
     """``spark.scheduler.mode=FIFO``, for streams of these profiles.
 
     `cores` that tasks and drivers share, in local mode; by default each has its own.
+    `sharing` in (0, 1] is the work of shared cores, as a share of the same cores' unshared.
     """
-    return CompiledPolicy("spark_fifo", EXTERNAL, _parameters(FIFO, cores, profiles), run_spark)
+    return CompiledPolicy("spark_fifo", EXTERNAL, _parameters(FIFO, cores, sharing, profiles), run_spark)
 
 
-def spark_fair(profiles: tuple[JobProfile, ...], *, cores: float = math.inf) -> CompiledPolicy:
+def spark_fair(profiles: tuple[JobProfile, ...], *, cores: float = math.inf, sharing: float = 1.0) -> CompiledPolicy:
     """``spark.scheduler.mode=FAIR`` with a pool for each job; otherwise as `spark_fifo`."""
-    return CompiledPolicy("spark_fair", EXTERNAL, _parameters(FAIR, cores, profiles), run_spark)
+    return CompiledPolicy("spark_fair", EXTERNAL, _parameters(FAIR, cores, sharing, profiles), run_spark)
 
 
-def _parameters(mode: float, cores: float, profiles: tuple[JobProfile, ...]) -> Floats:
-    """The mode, the cores, then 1 for each driver stage and 0 for any other, in the order of the tables."""
+def _parameters(mode: float, cores: float, sharing: float, profiles: tuple[JobProfile, ...]) -> Floats:
+    """The mode, the cores, their work when shared; then 1 for each driver stage, 0 for others, as the tables go."""
     if not cores > 0:
         raise UsageError(f"cores: {cores}; tasks and drivers need some")
+    if not 0 < sharing <= 1:
+        raise UsageError(f"sharing: {sharing} is not in (0, 1]")
     driver = [np.zeros(p.num_stages) if p.driver is None else p.driver for p in profiles]
-    return as_parameters([mode, cores, *np.concatenate(driver)])
+    return as_parameters([mode, cores, sharing * cores, *np.concatenate(driver)])
 
 
 @compiled
@@ -90,7 +94,7 @@ def run_spark(state: State, tables: Tables, jobs: Ints, arrival_ms: Floats, kind
         e = state.winners[1]
         task_end = state.executors[e].time_ms
         driver_end = _next_driver_end(state)
-        pace = min(1.0, parameters[1] / max(1, cluster.threads))
+        pace = 1.0 if cluster.threads <= parameters[1] else parameters[2] / cluster.threads
         work_end = cluster.time_ms + (min(task_end, driver_end) - cluster.worked_ms) / pace
         arrival = arrival_ms[cluster.next_job] if cluster.next_job < len(jobs) else np.inf
         soonest = min(arrival, work_end)
@@ -214,7 +218,7 @@ def _drive(state: State, tables: Tables, slot: int, parameters: Floats) -> None:
 def _is_driver(state: State, tables: Tables, s: int, parameters: Floats) -> bool:
     slot = state.stages[s].job
     number = tables.profiles[state.jobs[slot].profile].first_stage + s - slot * state.max_stages
-    return bool(parameters[2 + number] == 1.0)
+    return bool(parameters[3 + number] == 1.0)
 
 
 @inner
