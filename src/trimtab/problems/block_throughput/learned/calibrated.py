@@ -21,8 +21,9 @@ from ..baselines.forest import Forest, shapes
 from ..decode import Decoded, decode
 from ..decode import records as R
 from ..problem import NOTIONS, BlockSet, Floats, Notion, Prediction
-from ..simulator import pipeline as P
+from ..simulator import columns as P
 from ..simulator import prior as Q
+from ..simulator.many import run_many
 from .explain import explain
 from .features import BUDGET, LEAST, NAMES, features
 from .fitting import Skeleton, share
@@ -58,7 +59,7 @@ class Core:
         which = np.flatnonzero(~code.refused())
         part = np.zeros((len(which), P.RUN))
         k = self.skeleton
-        P.run_many(
+        run_many(
             which, code.row, code.disp, code.imm, code.size, code.first, code.records, k.params, k.machine, BUDGET, part
         )
         told[which] = part
@@ -67,7 +68,8 @@ class Core:
     def predict(self, blocks: Sequence[bytes], *, correct: bool = True) -> Prediction:
         """Cycles per iteration and a 90 % interval; NaN for blocks that are not code, or that branch."""
         parts = [self._chunk(blocks[at : at + CHUNK], correct) for at in range(0, len(blocks), CHUNK)]
-        return Prediction(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        cycles, low, high = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Prediction(cycles, low, high)
 
     def _chunk(self, blocks: Sequence[bytes], correct: bool) -> tuple[Floats, Floats, Floats]:
         code = decode(blocks)
