@@ -246,8 +246,9 @@ def _skeleton(codes: Sequence[str], rows: NDArray[np.float32], machine: NDArray[
     if len(table) and not (table[:, 0].min() >= 0 and table[:, 0].max() < len(codes)):
         raise DataError("a skeleton: a form of a code that is not named")
     P.check(table[:, 3:], machine.astype(np.int64))
-    for index, variant, count, *fields in table.tolist():
-        code = numbers.get(codes[index])
+    for line in table.tolist():
+        index, variant, count, fields = line[0], line[1], line[2], line[3:]
+        code = numbers.get(codes[int(index)])
         if code is not None and 0 <= variant < Q.VARIANTS:  # another iced-x86 may not know a code of this one
             form = Q.VARIANTS * code + variant
             params[form, : P.KIND] = fields[: P.KIND]

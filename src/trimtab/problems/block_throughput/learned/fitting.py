@@ -227,9 +227,9 @@ def share(params: NDArray[np.int32], support: NDArray[np.int32]) -> None:
         key = keys[form]
         if key not in best or support[form] > support[best[key]]:
             best[key] = int(form)
-    for form, key in enumerate(keys):
-        if support[form] < 3 and key in best:
-            params[form] = params[best[key]]
+    for at, key in enumerate(keys):
+        if support[at] < 3 and key in best:
+            params[at] = params[best[key]]
 
 
 def _key(form: int) -> tuple[str, str, int]:

@@ -39,12 +39,12 @@ def run(
     first_load = np.zeros(n, np.int64)
     first_store = np.zeros(n, np.int64)
     stride = 0.0
-    code_bytes = np.int64(0)
+    code_bytes: Any = np.int64(0)
     out[:] = 0
     for i in range(n):
         code_bytes += size[i]
         out[P.KIND0 + params[rec[row[i]][R.FORM], P.KIND]] += 1.0
-    copies = 2.0 * min(max(8192 // max(code_bytes, 1), 8), 200)
+    copies = 2.0 * min(max(8192 // code_bytes, 8), 200)  # an instruction has at least a byte
     s_addr = np.zeros(P.STORES, np.int64)
     s_size = np.zeros(P.STORES, np.int64)
     s_ready = np.zeros(P.STORES, np.int64)
