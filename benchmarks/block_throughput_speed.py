@@ -21,7 +21,7 @@ from trimtab.problems.block_throughput.baselines.cores import core_of
 from trimtab.problems.block_throughput.baselines.llvm import analyse_text, disassemble
 from trimtab.problems.block_throughput.decode import decode
 from trimtab.problems.block_throughput.learned import shipped
-from trimtab.problems.block_throughput.simulator.pipeline import RUN
+from trimtab.problems.block_throughput.simulator.columns import RUN
 
 
 def main() -> None:

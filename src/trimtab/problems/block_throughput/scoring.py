@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,5 +96,6 @@ def _tau(predicted: Floats, true: Floats) -> float:
     """Kendall's tau-b; 0 where all predictions are equal."""
     from scipy.stats import kendalltau
 
-    value = float(kendalltau(predicted, true).statistic)
+    found: Any = kendalltau(predicted, true)
+    value = float(found.statistic)
     return value if np.isfinite(value) else 0.0

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from trimtab.core.errors import DataError
 from trimtab.problems.block_throughput.decode import decode
 from trimtab.problems.block_throughput.learned.fitting import start_machine
-from trimtab.problems.block_throughput.simulator import pipeline as P
+from trimtab.problems.block_throughput.simulator import columns as P
+from trimtab.problems.block_throughput.simulator.many import run_many
 from trimtab.problems.block_throughput.simulator.prior import prior
 from trimtab.problems.block_throughput.workload.suites import SHIPPED, shipped
 
@@ -20,7 +21,7 @@ PRIOR = prior()
 
 def simulate(blocks: list[bytes], budget: int = 480) -> np.ndarray:
     code, out = decode(blocks), np.zeros((len(blocks), P.RUN))
-    P.run_many(
+    run_many(
         np.arange(len(blocks)), code.row, code.disp, code.imm, code.size, code.first, code.records,
         PRIOR, start_machine(), budget, out,
     )  # fmt: skip

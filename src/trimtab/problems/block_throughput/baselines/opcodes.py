@@ -96,6 +96,7 @@ def regression(counts: csr_array, cycles: Floats) -> Floats:
     for _ in range(_ROUNDS):
         weight = 1 / np.maximum(np.abs(relative @ costs - 1), 1e-2)
         weighted = diags_array(weight) @ relative
-        square = (weighted.T @ relative).toarray()
+        product: Any = weighted.T @ relative  # sparse; its type is not told
+        square = product.toarray()
         costs = np.linalg.solve(square + ridge, np.asarray(weighted.sum(axis=0)) + ridge @ start)
     return np.asarray(costs)

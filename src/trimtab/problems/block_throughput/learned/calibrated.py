@@ -21,8 +21,9 @@ from ..baselines.forest import Forest, shapes
 from ..decode import Decoded, decode
 from ..decode import records as R
 from ..problem import NOTIONS, BlockSet, Floats, Notion, Prediction
-from ..simulator import pipeline as P
+from ..simulator import columns as P
 from ..simulator import prior as Q
+from ..simulator.many import run_many
 from .explain import explain
 from .features import BUDGET, LEAST, NAMES, features
 from .fitting import Skeleton, share
@@ -58,7 +59,7 @@ class Core:
         which = np.flatnonzero(~code.refused())
         part = np.zeros((len(which), P.RUN))
         k = self.skeleton
-        P.run_many(
+        run_many(
             which, code.row, code.disp, code.imm, code.size, code.first, code.records, k.params, k.machine, BUDGET, part
         )
         told[which] = part
@@ -67,7 +68,8 @@ class Core:
     def predict(self, blocks: Sequence[bytes], *, correct: bool = True) -> Prediction:
         """Cycles per iteration and a 90 % interval; NaN for blocks that are not code, or that branch."""
         parts = [self._chunk(blocks[at : at + CHUNK], correct) for at in range(0, len(blocks), CHUNK)]
-        return Prediction(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        cycles, low, high = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return Prediction(cycles, low, high)
 
     def _chunk(self, blocks: Sequence[bytes], correct: bool) -> tuple[Floats, Floats, Floats]:
         code = decode(blocks)
@@ -244,8 +246,9 @@ def _skeleton(codes: Sequence[str], rows: NDArray[np.float32], machine: NDArray[
     if len(table) and not (table[:, 0].min() >= 0 and table[:, 0].max() < len(codes)):
         raise DataError("a skeleton: a form of a code that is not named")
     P.check(table[:, 3:], machine.astype(np.int64))
-    for index, variant, count, *fields in table.tolist():
-        code = numbers.get(codes[index])
+    for line in table.tolist():
+        index, variant, count, fields = line[0], line[1], line[2], line[3:]
+        code = numbers.get(codes[int(index)])
         if code is not None and 0 <= variant < Q.VARIANTS:  # another iced-x86 may not know a code of this one
             form = Q.VARIANTS * code + variant
             params[form, : P.KIND] = fields[: P.KIND]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from ..decode import decode
 from ..decode import records as R
 from ..problem import Explanation
-from ..simulator import pipeline as P
+from ..simulator import columns as P
+from ..simulator.many import run_many
 from .features import BUDGET, LEAST
 from .fitting import Skeleton
 
@@ -95,5 +96,5 @@ def _run(
 ) -> float:  # fmt: skip
     out = np.zeros((1, P.RUN))
     first = np.array([0, len(row)])
-    P.run_many(np.zeros(1, np.int64), row, disp, imm, size, first, records, params, machine, BUDGET, out)
+    run_many(np.zeros(1, np.int64), row, disp, imm, size, first, records, params, machine, BUDGET, out)
     return float(max(out[0, P.CYCLES], LEAST))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ..decode import Decoded
 from ..decode import records as R
-from ..simulator import pipeline as P
+from ..simulator import columns as P
 from ..simulator import prior as Q
 
 BUDGET: Final = 240  # instructions simulated of a block, about
@@ -27,7 +27,7 @@ NAMES: Final = (
 _FIXED: Final = len(NAMES) - len(Q.KINDS)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _fill(row: Any, imm: Any, size: Any, first: Any, records: Any, told: Any, kinds: int, table: Any) -> None:
     for block in range(len(first) - 1):
         start, end = first[block], first[block + 1]

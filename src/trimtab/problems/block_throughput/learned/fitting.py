@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from ..decode import Decoded
 from ..decode import records as R
-from ..simulator import pipeline as P
+from ..simulator import columns as P
 from ..simulator import prior as Q
+from ..simulator.many import run_many
 
 _LOG: Final = logging.getLogger("trimtab")
 Floats = NDArray[np.float64]
@@ -103,7 +104,7 @@ class Fit:
     def simulate(self, which: Ints) -> Floats:
         out = np.empty((len(which), P.RUN))
         d = self.code
-        P.run_many(which, d.row, d.disp, d.imm, d.size, d.first, d.records, self.params, self.machine, self.budget, out)
+        run_many(which, d.row, d.disp, d.imm, d.size, d.first, d.records, self.params, self.machine, self.budget, out)
         return np.asarray(np.maximum(out[:, P.CYCLES], 0.02))
 
     def loss(self, which: Ints) -> float:
@@ -112,7 +113,7 @@ class Fit:
 
     def try_values(self, table: NDArray[np.int32] | Ints, at: tuple[int, ...] | int, values: Iterable[int],
                    which: Ints, best: float, gain: float) -> float:  # fmt: skip
-        kept = table[at]
+        kept = int(table[at])
         for value in values:
             if value == kept:
                 continue
@@ -186,7 +187,7 @@ def fit(code: Decoded, cycles: Floats, which: Ints, *, seed: int = 0, seconds: f
     support = np.zeros(len(work.params), np.int32)
     for form, blocks in found.items():
         support[form] = len(blocks)
-    some = rng.permutation(usable)[:5000]
+    some = rng.permutation(usable)[: int(min(5000, max(300, 400 * seconds)))]
     _LOG.info("skeleton: loss %.4f before the fit", work.loss(some))
     order = sorted(found, key=lambda form: -len(found[form]))
     passes = 3
@@ -226,9 +227,9 @@ def share(params: NDArray[np.int32], support: NDArray[np.int32]) -> None:
         key = keys[form]
         if key not in best or support[form] > support[best[key]]:
             best[key] = int(form)
-    for form, key in enumerate(keys):
-        if support[form] < 3 and key in best:
-            params[form] = params[best[key]]
+    for at, key in enumerate(keys):
+        if support[at] < 3 and key in best:
+            params[at] = params[best[key]]
 
 
 def _key(form: int) -> tuple[str, str, int]:

@@ -25,11 +25,12 @@ from trimtab.core.task import Task
 from ..baselines.forest import Forest
 from ..decode import Decoded, decode
 from ..problem import BlockSet, Floats, Notion, Prediction
-from ..simulator import pipeline as P
+from ..simulator import columns as P
+from ..simulator.many import run_many
 from ..workload import truth
 from ..workload.skeleton import hashes
-from .calibrated import BUDGET, LEAST, NAME, Calibrated, Core
-from .features import features
+from .calibrated import NAME, Calibrated, Core
+from .features import BUDGET, LEAST, features
 from .fitting import fit
 from .trees import Trees
 
@@ -89,7 +90,7 @@ def fit_core(
     skeleton = fit(code, cycles, usable, seed=seed, seconds=0.45 * seconds)
     told = np.zeros((len(blocks), P.RUN))
     part = np.zeros((len(usable), P.RUN))
-    P.run_many(
+    run_many(
         usable, code.row, code.disp, code.imm, code.size, code.first, code.records,
         skeleton.params, skeleton.machine, BUDGET, part,
     )  # fmt: skip

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..baselines.forest import Forest
 
 
-@njit(cache=True, nogil=True, fastmath=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True, fastmath=True)
 def _sum(root: Any, feature: Any, threshold: Any, left: Any, right: Any, x: Any, total: Any) -> None:
     for tree in range(len(root)):
         for row in range(len(x)):

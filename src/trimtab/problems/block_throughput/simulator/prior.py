@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from trimtab.core.extras import need
 
-from .pipeline import FIELDS, HOLD, KIND, KINDS_, LATENCY, PORTS, SLOTS, UOPS
+from .columns import FIELDS, HOLD, KIND, KINDS_, LATENCY, PORTS, SLOTS, UOPS
 
 Ints = NDArray[np.int32]
 

@@ -21,13 +21,16 @@ def last_hidden(table: Floats, rows: Ragged, recurrent: Floats) -> Floats:
     hidden = recurrent.shape[1]
     order = np.argsort(-rows.lengths, kind="stable")
     start, lengths = rows.start[:-1][order], rows.lengths[order]
-    h, c = np.zeros((2, len(rows), hidden), np.float32)
+    h = np.zeros((len(rows), hidden), np.float32)
+    c = np.zeros_like(h)
     weights = np.ascontiguousarray(recurrent.T)
     for step in range(int(lengths.max(initial=0))):
         active = int(np.searchsorted(-lengths, -step, side="left"))  # rows longer than `step` stand first
         words: Ints = rows.values[start[:active] + step]
         gates = table[words] + h[:active] @ weights
-        enter, forget, out = (_sigmoid(gates[:, k * hidden : (k + 1) * hidden]) for k in (0, 1, 3))
+        enter, forget, out = (
+            _sigmoid(np.asarray(gates[:, k * hidden : (k + 1) * hidden], np.float32)) for k in (0, 1, 3)
+        )
         c[:active] = forget * c[:active] + enter * np.tanh(gates[:, 2 * hidden : 3 * hidden])
         h[:active] = out * np.tanh(c[:active])
     found = np.empty_like(h)
