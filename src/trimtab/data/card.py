@@ -27,7 +27,7 @@ CONTEXT: Final[dict[str, Any]] = {
     "sc": "https://schema.org/",
 }
 
-_TYPES: Final = {"string": "sc:Text", "integer": "sc:Integer", "number": "sc:Float"}
+_TYPES: Final = {"string": "sc:Text", "integer": "sc:Integer", "number": "sc:Float", "boolean": "sc:Boolean"}
 
 
 def croissant(dataset: Dataset) -> dict[str, Any]:

@@ -31,7 +31,7 @@ class Column:
     """One column of a table. The unit, where there is one, stands in the description."""
 
     name: str
-    type: Literal["string", "integer", "number"]
+    type: Literal["string", "integer", "number", "boolean"]
     description: str
 
 

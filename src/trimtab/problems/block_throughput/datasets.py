@@ -42,6 +42,7 @@ BHIVE: Final = Dataset(
                 Column("static_freq", "number", "list, beside apps: the block's share of that program's blocks"),
                 Column("n_bytes", "integer", "length, B"),
                 Column("n_instr", "integer", "instructions"),
+                Column("bhive_may_alias", "boolean", "BHive's list has it as a block whose accesses may alias"),
             ),
         ),
     ),
