@@ -29,9 +29,8 @@ _HEADER_BYTES = 1 << 20  # more than any card needs
 
 
 class Carded:
-    """What a trained solver says of itself, by the card of its weights: the part of `Solver` that all share."""
+    """What a trained solver says of itself by its card: the part of `Solver` that all share."""
 
-    weights: Arrays
     card: Mapping[str, Any]
 
     @property
@@ -43,6 +42,12 @@ class Carded:
     def fit_s(self) -> float:
         """CPU seconds of training."""
         return float(self.card.get("cpu_s", 0.0))
+
+
+class CardedWeights(Carded):
+    """A trained solver that is its weights and their card."""
+
+    weights: Arrays
 
     def save(self, path: Path) -> None:
         save_weights(path, self.weights, self.card)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from trimtab.core.errors import DataError, Unavailable, UsageError
 from trimtab.core.fingerprint import fingerprints
 from trimtab.core.task import Task
-from trimtab.kit.weights import load_weights, read_card, save_weights
+from trimtab.kit.weights import CardedWeights, load_weights, read_card
 
 from ..problem import BlockSet, Floats, Prediction
 from ..workload import truth
@@ -78,7 +78,7 @@ def examples(tasks: Sequence[Task[BlockSet, Prediction]]) -> Examples:
 
 
 @dataclass(frozen=True, eq=False)
-class Trained:
+class Trained(CardedWeights):
     """A trained baseline: arrays whose shapes follow from its card. Each kind says how it predicts."""
 
     weights: Arrays
@@ -111,21 +111,9 @@ class Trained:
         """Cycles per iteration.  (blocks,)"""
         raise NotImplementedError
 
-    def save(self, path: Path) -> None:
-        save_weights(path, self.weights, self.card)
-
     @property
     def config(self) -> Mapping[str, Any]:
         return {"solver": self.card["solver"]}
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        return frozenset(self.card.get("trained_on", ()))
-
-    @property
-    def fit_s(self) -> float:
-        """CPU seconds of training."""
-        return float(self.card.get("cpu_s", 0.0))
 
     @cached_property
     def words(self) -> dict[str, int]:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from trimtab.core.errors import DataError, Unavailable
 from trimtab.core.task import Task
-from trimtab.kit.weights import load_weights, read_card, save_weights
+from trimtab.kit.weights import Carded, load_weights, read_card, save_weights
 
 from ..baselines.forest import Forest, shapes
 from ..decode import Decoded, decode
@@ -92,7 +92,7 @@ class Core:
 
 
 @dataclass(frozen=True, eq=False)
-class Calibrated:
+class Calibrated(Carded):
     """The solver. Without `correct`, the simulator alone answers: what the boosted trees add can be seen."""
 
     cores: tuple[Core, ...]
@@ -105,15 +105,6 @@ class Calibrated:
     @property
     def config(self) -> Mapping[str, Any]:
         return {"solver": NAME, "correct": self.correct, "sha": self.card.get("cores", [])}
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        return frozenset(self.card.get("trained_on", ()))
-
-    @property
-    def fit_s(self) -> float:
-        """CPU seconds of training."""
-        return float(self.card.get("cpu_s", 0.0))
 
     def core(self, cpu: str, notion: Notion = "U") -> Core:
         """Raises `Unavailable` for a CPU that was never measured: its timing can't be guessed."""

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from trimtab.core.errors import UsageError
 from trimtab.core.fingerprint import fingerprints
 from trimtab.core.task import Task
-from trimtab.kit.weights import load_weights, save_weights
+from trimtab.kit.weights import CardedWeights, load_weights
 
 from ..problem import Floats, JobStream
 from ..simulator import CompiledPolicy, Decision
@@ -37,7 +37,7 @@ SHIPPED: Final = Path(__file__).parents[1] / "weights" / "decima.safetensors"
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
-class Decima:
+class Decima(CardedWeights):
     """The solver: the same network for every stream, taking the likeliest stage and limit.
 
     Without arguments it has the weights that trimtab ships. The card says how
@@ -58,21 +58,9 @@ class Decima:
         """Raises `DataError` where the file does not hold Decima's weights."""
         return cls(*load_weights(path, shapes()))
 
-    def save(self, path: Path) -> None:
-        save_weights(path, self.weights, self.card)
-
     @property
     def config(self) -> Mapping[str, Any]:
         return {"choice": "likeliest"}
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        return frozenset(self.card.get("trained_on", ()))
-
-    @property
-    def fit_s(self) -> float:
-        """CPU seconds of training."""
-        return float(self.card.get("cpu_s", 0.0))
 
     def solve(self, task: Task[JobStream, Decision]) -> CompiledPolicy:
         return self._policy

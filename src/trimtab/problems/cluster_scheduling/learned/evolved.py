@@ -28,7 +28,7 @@ from trimtab.core.errors import UsageError
 from trimtab.core.extras import need
 from trimtab.core.fingerprint import fingerprints
 from trimtab.core.task import Task
-from trimtab.kit.weights import load_weights, save_weights
+from trimtab.kit.weights import CardedWeights, load_weights
 
 from ..problem import Floats, Ints, JobStream
 from ..simulator import CompiledPolicy, Decision
@@ -46,7 +46,7 @@ _SHAPES: Final[Mapping[str, tuple[int, ...]]] = {"batch": (SIZE,), "stream": (SI
 Weights = Mapping[str, NDArray[np.float32]]
 
 
-class EvolvedIndex:
+class EvolvedIndex(CardedWeights):
     """The solver. Without arguments it has the weights that trimtab ships."""
 
     track = "policy"
@@ -61,18 +61,6 @@ class EvolvedIndex:
     def load(cls, path: Path) -> EvolvedIndex:
         """Raises `DataError` where the file does not hold this solver's weights."""
         return cls(*load_weights(path, _SHAPES))
-
-    def save(self, path: Path) -> None:
-        save_weights(path, self.weights, self.card)
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        return frozenset(self.card.get("trained_on", ()))
-
-    @property
-    def fit_s(self) -> float:
-        """CPU seconds of training."""
-        return float(self.card.get("cpu_s", 0.0))
 
     def solve(self, task: Task[JobStream, Decision]) -> CompiledPolicy:
         return CompiledPolicy("evolved_index", INDEX, self.weights[kind_of(task.instance)].astype(np.float64))

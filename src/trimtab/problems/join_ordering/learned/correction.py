@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from trimtab.core.errors import DataError, UsageError
 from trimtab.core.fingerprint import fingerprint
 from trimtab.core.task import Budget, Task
-from trimtab.kit.weights import Carded, load_weights, read_card
+from trimtab.kit.weights import CardedWeights, load_weights, read_card
 
 from ..baselines import Exhaustive
 from ..problem import ESTIMATE, EXACT, Cardinalities, Floats, Ints, JoinPlan, JoinQuery
@@ -45,7 +45,7 @@ class Points(NamedTuple):
     numbers: Floats  # (points, NUMBERS)
 
 
-class Corrected(Carded):
+class Corrected(CardedWeights):
     """The solver: dynamic programming over corrected estimates. Without arguments, trained on the shipped queries.
 
     Where an instance has no estimates, solvers see the counts: nothing is corrected.

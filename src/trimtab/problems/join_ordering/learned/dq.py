@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from trimtab.core.errors import UsageError
 from trimtab.core.fingerprint import fingerprint
 from trimtab.core.task import Task
-from trimtab.kit.weights import Carded, load_weights
+from trimtab.kit.weights import CardedWeights, load_weights
 
 from ..baselines import linear, ready, tree
 from ..problem import COST_MODELS, Floats, JoinPlan, JoinQuery
@@ -45,7 +45,7 @@ SHAPES: Final[Mapping[str, tuple[int, ...]]] = {
 }  # fmt: skip
 
 
-class DQ(Carded):
+class DQ(CardedWeights):
     """The network's greedy plan. Without arguments it has the weights that trimtab ships.
 
     With `polish`, that many steps of annealing at low temperature start from the
