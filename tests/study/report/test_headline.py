@@ -40,6 +40,16 @@ def test_a_winner_that_is_not_separated_from_others_says_so() -> None:
     assert said[1] == "It is not separated from close." or said[1] == "It is not separated from good."
 
 
+def test_a_beaten_reference_is_not_called_level_in_the_next_breath() -> None:
+    """good / base is sure at p = 0.029 as the last of three, and not any more as the first of three (Holm)."""
+    base = [10.0, 20.0, 30.0]
+    good = [10 * math.exp(-0.7), 20 * math.exp(-1.0), 30 * math.exp(-1.3)]
+    sure = {name: [v * 0.8 * wobble for v, wobble in zip(base, (0.999, 1.0, 1.001), strict=True)] for name in "ab"}
+    said = headline(samples.values({"base": base, "good": good, **sure}))
+    assert said[0].startswith("good wins")
+    assert said[1] == "It is not separated from a and b."
+
+
 def test_nothing_beats_the_reference() -> None:
     assert headline(samples.values({"base": BASE, "bad": column(1.2)}))[0].startswith(
         "Nothing beats base: on cost even the nearest, bad, is worse (1.2"

@@ -44,7 +44,7 @@ def finding(results: Results, track: Track) -> list[str]:
         ]
     said = [_who_wins(comparison, best)]
     if best.verdict == "better":
-        said += _runner_up(results, track, best)
+        said += _runner_up(results, track, best, comparison.reference)
     return [*said, *_learned(results, track, comparison, incomplete), *_incomplete(comparison, incomplete)]
 
 
@@ -97,11 +97,13 @@ def _who_wins(comparison: Comparison, best: Row) -> str:
     )
 
 
-def _runner_up(results: Results, track: Track, best: Row) -> list[str]:
-    """What the winner's lead is worth: everyone else beside the winner."""
+def _runner_up(results: Results, track: Track, best: Row, beaten: str) -> list[str]:
+    """What the winner's lead is worth: everyone else beside the winner, but for the reference that it beats."""
     beside = results.compare(reference=best.solver, track=track)
     others = [row for row in beside.rows if row.verdict != "reference" and row.paired]
     level = [row.solver for row in others if row.verdict in ("not separated", "too few instances")]
+    # a family of other comparisons, so Holm may take back what the first sentence said of that pair
+    level = [solver for solver in level if solver != beaten]
     if level:
         return [f"It is not separated from {listed(level)}."]
     if len(others) > 1 and all(row.verdict == "worse" for row in others):
