@@ -178,13 +178,18 @@ def _durations(profile: JobProfile, stage: int) -> dict[str, dict[int, list[floa
 
 
 class ShortestJobFirst:
-    """The least total work first; in it, runnable stages before others, then by critical path."""
+    """The least total work first; in it, runnable stages before others, then by critical path.
+
+    Equal paths: the stage that became runnable first; of those that are not, the one with the lowest number.
+    """
 
     def get_action(self, obs: Any) -> tuple[Any, int]:
         _, _, num_source, candidates, _, _, _, _ = obs
 
         def rank(node: Any) -> tuple[Any, ...]:
-            return -node.job_dag.work, -node.job_dag.index, node in node.job_dag.frontier_nodes, node.path
+            ready = list(node.job_dag.frontier_nodes)
+            place = ready.index(node) if node in ready else node.idx
+            return -node.job_dag.work, -node.job_dag.index, node in ready, node.path, -place
 
         return max(candidates, key=rank, default=None), num_source
 
