@@ -1,31 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The cards are found through the registry, and say how to get each file."""
-
 from __future__ import annotations
 
-import pytest
-
-from trimtab.core.errors import MissingData
-from trimtab.data import Dataset, get_dataset, locate
 from trimtab.problems.cluster_scheduling.datasets import DATASETS
-
-
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
-def test_a_card_is_in_the_catalogue(dataset: Dataset) -> None:
-    assert get_dataset(dataset.name) is dataset
-    assert dataset.licence and dataset.citation and dataset.origin.startswith("https://")
-
-
-@pytest.mark.parametrize("dataset", DATASETS, ids=lambda dataset: dataset.name)
-def test_a_missing_file_names_the_command_that_brings_it(
-    dataset: Dataset, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    monkeypatch.delenv("TRIMTAB_DATA", raising=False)
-    monkeypatch.setenv("TRIMTAB_CACHE", str(tmp_path_factory.mktemp("cache")))
-    for file in dataset.files:
-        command = f"trimtab data fetch {dataset.name}" if file.sources else "trimtab data import PATH"
-        with pytest.raises(MissingData, match=command):
-            locate(dataset.name, file.name)
 
 
 def test_what_can_be_fetched_has_mirrors() -> None:
