@@ -53,7 +53,7 @@ def _moved(encoding: Encoding, codes: Floats, i: int, rng: np.random.Generator) 
 def neighbours(encoding: Encoding, codes: Floats, rng: np.random.Generator) -> Floats:
     """All that differ from one configuration in one knob (numbers: a few steps).  (many, knobs)"""
     rows, knobs, values = [], [], []
-    for i, column in enumerate(encoding.columns):
+    for i in range(encoding.size):
         for value in _alternatives(encoding, codes, i, rng):
             if value != codes[i]:
                 rows.append(len(rows))

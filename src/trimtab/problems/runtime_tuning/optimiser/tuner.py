@@ -11,7 +11,7 @@ from scipy.special import ndtr
 from threadpoolctl import ThreadpoolController
 
 from ..problem import Constraint, Objective, Trial
-from ..space import KnobSpace, Value, Values
+from ..space import KnobSpace, Value
 from .candidates import distinct, everywhere, mutated, neighbours
 from .encoding import Bools, Encoding, Floats
 from .feasibility import Feasibility
