@@ -28,14 +28,13 @@ class Scale:
 
     def __call__(self, loss: Floats) -> Floats:
         t = (loss - self.middle) / self.spread
-        warped: Floats = np.where(t > 0, np.log1p(np.maximum(t, 0.0)), t) / self.unit
+        warped: Floats = np.where(t > 1.0, 1.0 + np.log(np.maximum(t, 1.0)), t) / self.unit
         return warped
 
     @classmethod
     def of(cls, loss: Floats) -> Scale:
         middle = float(np.median(loss))
-        good = middle - loss[loss <= middle]
-        spread = max(float(np.sqrt((good**2).mean())), _FLOOR)
+        spread = max(float(np.sqrt((np.minimum(loss - middle, 2 * np.median(np.abs(loss - middle)))**2).mean())), _FLOOR)
         unit = float(np.std(cls(middle, spread, 1.0)(loss)))
         return cls(middle, spread, max(unit, 1e-3))
 
