@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SMAC3 (Lindauer et al., JMLR 2022): its facade for hyper-parameter optimisation, a forest with log expected improvement."""
+"""SMAC3 (Lindauer et al., JMLR 2022): its facade for hyper-parameters, a forest."""
 
 from __future__ import annotations
 
