@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -60,6 +60,9 @@ class Fake:
             return Reading("censored", {"cpu": patience[1], "wall": patience[1], "rss": rss}, patience[1])
         return Reading("ok", {"cpu": cpu, "wall": cpu * 1.1, "rss": rss}, cpu * 1.2)
 
+    def stop(self) -> None:
+        return
+
 
 @dataclass
 class Draws:
@@ -80,7 +83,3 @@ class Draws:
     def best(self) -> Values:
         known = [t for t in self.trials if t.status == "ok" and t.loss is not None]
         return min(known, key=lambda trial: trial.loss or 0.0).values if known else self.space.default
-
-
-def plain(values: Mapping[str, object]) -> dict[str, object]:
-    return dict(values)

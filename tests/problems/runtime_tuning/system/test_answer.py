@@ -29,7 +29,7 @@ BEST: dict[str, Any] = {"x": 9, "y": "b", "idle": True, "order": ("r", "q", "p")
 
 def tuned(path: Path, meter: Fake, seed: int = 0, plan: Plan = PLAN, **objective: Any) -> Answer:
     with Journal(path / f"journal{seed}", {}) as journal:
-        return Tuning(SPACE, Objective(**objective), Draws(seed=seed), meter, journal, seed, plan).run()
+        return Tuning(SPACE, Objective(**objective), Draws(seed=seed), [meter], journal, seed, plan).run()
 
 
 def turns(path: Path, meter: Fake) -> Callable[[str], Turns]:

@@ -22,7 +22,7 @@ from .fakes import SPACE, Draws, Fake, truth
 
 def session(path: Path, meter: Fake, objective: Objective | None = None, policy: Policy = POLICY) -> Session:
     journal = Journal(path / "journal", {"seed": 0})
-    return Session(SPACE, objective or Objective(), Draws(), meter, journal, policy)
+    return Session(SPACE, objective or Objective(), Draws(), [meter], journal, policy)
 
 
 def test_the_default_comes_first_and_is_its_own_measure(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_losses_are_log_ratios_to_the_default_on_a_machine_that_slows_down(tmp_p
     made.search(trials=120)
     errors = [t.loss - truth(t.values) for t in made.optimiser.trials[20:] if t.status == "ok"]  # type: ignore[attr-defined]
     assert abs(np.mean(errors)) < 0.05 and np.std(errors) < 0.03
-    drift = made.meter.n * math.log(3) / 200  # type: ignore[attr-defined]
+    drift = made.meters[0].n * math.log(3) / 200  # type: ignore[attr-defined]
     assert drift > 0.8  # what a comparison with the first run of the default would be wrong by
 
 
@@ -122,12 +122,12 @@ def tuning(path: Path, meter: Fake, header: dict[str, Any] | None = None) -> Tun
     journal = Journal(path, header or {"seed": 0, "command": {"argv": ["a"]}})
     meter.n = sum(len(row["shots"]) if row["kind"] == "trial" else len(row["order"]) for row in journal.rows)
     plan = Plan(trials=25, minimise=True)
-    return Tuning(SPACE, Objective(), Draws(seed=3), meter, journal, seed=3, plan=plan)
+    return Tuning(SPACE, Objective(), Draws(seed=3), [meter], journal, seed=3, plan=plan)
 
 
 def timeless(path: Path) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k not in ("overhead", "load")} for row in rows]
+    return [{k: v for k, v in row.items() if k not in ("overhead", "elapsed", "load")} for row in rows]
 
 
 def test_a_run_that_is_cut_off_anywhere_ends_the_same(tmp_path: Path) -> None:

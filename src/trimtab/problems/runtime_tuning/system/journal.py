@@ -81,7 +81,8 @@ class Journal:
         if changed:
             raise UsageError(
                 f"{self.path} was begun with another {' and another '.join(changed)}: "
-                f"{_difference(found, header, changed[0])}. Repeat the options it was begun with, or choose another folder (--out)."
+                f"{_difference(found, header, changed[0])}. "
+                "Repeat the options it was begun with, or choose another folder (--out)."
             )
 
     def _decode(self, line: bytes, number: int) -> dict[str, Any]:

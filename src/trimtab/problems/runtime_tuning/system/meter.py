@@ -22,6 +22,10 @@ class Meter(Protocol):
         """Run a configuration once."""
         ...
 
+    def stop(self) -> None:
+        """Kill what runs, from another thread."""
+        ...
+
 
 @dataclass
 class Live:
@@ -36,6 +40,9 @@ class Live:
         return measure(
             self.command, values, self.runner, limits=self.limits, patience=patience, digests=self.digests
         )  # fmt: skip
+
+    def stop(self) -> None:
+        self.runner.stop()
 
     def probe(self) -> Reading:
         """The default, run once, unmeasured by others: warms caches, and fixes what its output is.

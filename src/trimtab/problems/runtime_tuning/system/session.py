@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from ..asktell import AskTell
@@ -58,17 +59,22 @@ class Row:
     trial: Trial
     shots: tuple[Shot, ...]
     overhead: float  # CPU seconds of the optimiser
+    elapsed: float  # s of the search that it took: less than the trial's where several ran at a time
     load: float  # of the machine
 
 
 @dataclass
 class Session:
-    """A search in progress. `listen` is told of every row, those of the journal included."""
+    """A search in progress. `listen` is told of every row, those of the journal included.
+
+    With several meters, as many trials run at a time; a journal then goes on in
+    batches from where it was cut off, which need not be the ones that would have been.
+    """
 
     space: KnobSpace
     objective: Objective
     optimiser: AskTell
-    meter: Meter
+    meters: Sequence[Meter]
     journal: Journal
     policy: Policy = POLICY
     listen: Callable[[Row], None] = lambda row: None
@@ -91,12 +97,28 @@ class Session:
     def search(self, *, trials: float = math.inf, seconds: float = math.inf) -> None:
         """Try configurations until there are so many trials, or they have taken so long."""
         while self.trials < trials and self.spent < seconds:
+            for row in self._batch(int(min(len(self.meters) if self.trials else 1, trials - self.trials))):
+                self.journal.append(_encode(row))
+                self._take(row)
+
+    def _batch(self, size: int) -> list[Row]:
+        """So many trials at a time, each on a meter of its own."""
+        asked = []
+        for _ in range(size):
             began = time.process_time()
             values = self.space.canonical(self.optimiser.ask())
-            asking = time.process_time() - began
-            row = self._try(values, asking)
-            self.journal.append(_encode(row))
-            self._take(row)
+            asked.append((values, time.process_time() - began))
+        if size == 1:
+            return [self._try(*asked[0], self.meters[0])]
+        with ThreadPoolExecutor(size) as threads:
+            try:
+                rows = list(threads.map(self._try, *zip(*asked, strict=True), self.meters))
+            except BaseException:
+                for meter in self.meters:
+                    meter.stop()
+                raise
+        slowest = max(row.elapsed for row in rows)
+        return [replace(row, elapsed=slowest / size) for row in rows]
 
     def best(self) -> Record | None:
         """The configuration with the least loss that may be the answer, by its runs so far; None: the default."""
@@ -107,36 +129,33 @@ class Session:
     def _cautious(self, record: Record) -> float:
         return record.mean + math.sqrt(record.variance(self.gauge.sd))
 
-    def _try(self, values: Values, asking: float) -> Row:
+    def _try(self, values: Values, asking: float, meter: Meter) -> Row:
         """One trial: the runs, and what they came to."""
-        began = time.perf_counter()
         load = machine.load()
         if key_of(self.space, values) == self._default:
-            shots, trial = self._try_default()
+            shots, trial = self._try_default(meter)
         else:
-            shots, trial = self._try_other(values)
-        seconds = sum(shot.seconds for shot in shots) if shots else time.perf_counter() - began
-        told = Trial(values, trial.status, trial.loss, trial.runs, trial.metrics, seconds, trial.note)
-        return Row(told, tuple(shots), asking, load)
+            shots, trial = self._try_other(values, meter)
+        seconds = sum(shot.seconds for shot in shots)
+        return Row(replace(trial, seconds=seconds), tuple(shots), asking, seconds + asking, load)
 
-    def _try_default(self) -> tuple[list[Shot], Trial]:
+    def _try_default(self, meter: Meter) -> tuple[list[Shot], Trial]:
         """The default is its own measure: its loss is 0."""
-        shots = [self._control() for _ in range(_DEFAULT_RUNS if not len(self.gauge) else 1)]
-        self._since = 0
+        shots = [self._control(meter) for _ in range(_DEFAULT_RUNS if not len(self.gauge) else 1)]
         return shots, Trial(self.space.default, "ok", 0.0, len(shots), _means(shots))
 
-    def _try_other(self, values: Values) -> tuple[list[Shot], Trial]:
+    def _try_other(self, values: Values, meter: Meter) -> tuple[list[Shot], Trial]:
         shots: list[Shot] = []
         gauge = self.gauge.copy()
         record = Record(values)
         while True:
             due = self._since + len(shots) >= self.policy.control and not any(shot.control for shot in shots)
             if due or not len(gauge):
-                control = self._control()
+                control = self._control(meter)
                 shots.append(control)
                 gauge.add(self.objective.loss(control.metrics))
             patience = self._patience(gauge)
-            reading = self.meter.read(values, patience)
+            reading = meter.read(values, patience)
             status = self._status(reading)
             shots.append(Shot(False, status, reading.metrics, reading.seconds, reading.note))
             if status not in ("ok", "constraint"):
@@ -176,10 +195,10 @@ class Session:
         times = max(self.policy.kill * math.exp(best.mean if best is not None else 0.0), self.policy.spare)
         return ("cpu" if metric == "cpu" else "wall", times * math.exp(gauge.level.mean))
 
-    def _control(self) -> Shot:
+    def _control(self, meter: Meter) -> Shot:
         """A run of the default. Once it fails, it is tried again; twice is the end."""
         for _ in range(2):
-            reading = self.meter.read(self.space.default)
+            reading = meter.read(self.space.default)
             status = self._status(reading)
             if status in ("ok", "constraint"):
                 return Shot(True, status, reading.metrics, reading.seconds, reading.note)
@@ -201,7 +220,7 @@ class Session:
                     record.add(loss, self.gauge.level.variance, shot.metrics)
         record.failed |= trial.status in ("censored", "crash", "timeout", "refused")
         self.rows.append(row)
-        self.spent += trial.seconds + row.overhead
+        self.spent += row.elapsed
         self.optimiser.tell(trial)
         self.listen(row)
 
@@ -218,4 +237,5 @@ def _encode(row: Row) -> dict[str, Any]:
 def _decode(space: KnobSpace, plain: Mapping[str, Any]) -> Row:
     told = dict(plain["trial"])
     trial = Trial(**{**told, "values": restore(space, told["values"])})
-    return Row(trial, tuple(Shot(**shot) for shot in plain["shots"]), plain["overhead"], plain["load"])
+    shots = tuple(Shot(**shot) for shot in plain["shots"])
+    return Row(trial, shots, plain["overhead"], plain["elapsed"], plain["load"])

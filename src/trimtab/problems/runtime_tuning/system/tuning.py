@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -65,7 +65,7 @@ class Tuning:
     space: KnobSpace
     objective: Objective
     optimiser: AskTell
-    meter: Meter
+    meters: Sequence[Meter]
     journal: Journal
     seed: int = 0
     plan: Plan = Plan()
@@ -100,7 +100,7 @@ class Tuning:
                 self.listener.row(session, row)
 
         session = Session(
-            self.space, self.objective, self.optimiser, self.meter, self.journal, self.plan.policy, listen
+            self.space, self.objective, self.optimiser, self.meters, self.journal, self.plan.policy, listen
         )  # fmt: skip
         for row in early:
             self.listener.row(session, row)
@@ -110,7 +110,7 @@ class Tuning:
 
     def _turns(self, stage: str) -> Turns:
         stage = f"{stage} after {self._after} trials"
-        return Turns(stage, self.objective, self.meter, self.journal, self.seed, self.listener.turn)
+        return Turns(stage, self.objective, self.meters[0], self.journal, self.seed, self.listener.turn)
 
     def _minimise(self, values: Values, finding: Finding, importance: Mapping[str, float]) -> Reduction:
         self.listener.stage("minimising", 0)
