@@ -71,7 +71,12 @@ class Journal:
             return
         self._file.truncate(len(whole))
         first, *lines = whole.splitlines()
-        self._check(self._decode(first, 1), json.loads(json.dumps(header)))
+        found = self._decode(first, 1)
+        if not lines and found.get("format") == FORMAT and found != json.loads(json.dumps(header)):
+            self._file.truncate(0)  # another run was begun here, and came to nothing
+            self._write(header)
+            return
+        self._check(found, json.loads(json.dumps(header)))
         self.rows = [self._decode(line, number) for number, line in enumerate(lines, 2)]
 
     def _check(self, found: dict[str, Any], header: dict[str, Any]) -> None:

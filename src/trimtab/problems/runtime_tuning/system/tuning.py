@@ -31,6 +31,7 @@ class Plan:
     seconds: float = math.inf  # of the search and the proof together; minimising comes on top
     minimise: bool = False
     policy: Policy = POLICY
+    reference: Values | None = None  # what the proof is against; None: the default
 
 
 @dataclass(frozen=True)
@@ -121,4 +122,5 @@ class Tuning:
         controls = [shot.seconds for row in session.rows for shot in row.shots if shot.control]
         pairs = pairs_for(finding.loss, finding.noise, seconds, 2.0 * sum(controls) / len(controls))
         self.listener.stage("proof", pairs)
-        return prove(self._turns("proof"), self.space.default, values, self.objective, pairs)
+        reference = self.space.default if self.plan.reference is None else self.plan.reference
+        return prove(self._turns("proof"), reference, values, self.objective, pairs)
