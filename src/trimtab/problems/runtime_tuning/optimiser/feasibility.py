@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which configurations will be refused? A model of hidden rules, learnt from what crashed.
+
+Programs refuse settings by rules: "this flag", "this value with that one". The
+hypotheses are literals (a knob has a value; a number lies below or above a point
+between two tried ones) and pairs of literals. A trial fails when a true rule
+holds in it (noisy-or). What is believed of each hypothesis is found by mean-field
+inference: one trial that works clears all that holds in it, and the simplest
+rule that explains a failure gets the blame, because pairs are believed less
+before they are seen.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import numpy as np
+
+from ..encoding import Bools, Encoding, Floats, Ints
+
+_CUTS: Final = 6  # of a number's range at most, each way
+_LITERAL: Final = 0.03  # prior mean of a literal being a rule
+_PAIR: Final = 0.002
+_FLAKY: Final = 0.01  # any trial may fail by chance
+_ROUNDS: Final = 25
+_STRICT: Final = 0.95  # how often a true rule makes a trial fail
+
+
+class Feasibility:
+    """P(a configuration works), learnt from codes and outcomes."""
+
+    def __init__(self, encoding: Encoding, codes: Floats, valid: Bools) -> None:
+        self._encoding = encoding
+        self._first: Ints = np.zeros(0, np.int64)
+        self._second: Ints = np.zeros(0, np.int64)
+        self._belief: Floats = np.zeros(0)
+        self._literals: list[tuple[int, str, float]] = []
+        if not valid.all():
+            self._learn(codes, valid)
+
+    def works(self, codes: Floats) -> Floats:
+        """(m,)"""
+        if not len(self._belief):
+            return np.full(len(codes), 1.0)
+        holds = self._table(codes)
+        fires = holds[:, self._first] & holds[:, self._second]
+        chance: Floats = np.exp(fires @ np.log1p(-_STRICT * self._belief))
+        return chance
+
+    def _learn(self, codes: Floats, valid: Bools) -> None:
+        self._literals = self._all_literals(codes)
+        holds = self._table(codes)
+        some = np.asarray(holds[~valid].any(axis=0))  # a literal that held in no failure explains none
+        self._literals = [lit for lit, keep in zip(self._literals, some, strict=True) if keep]
+        holds = holds[:, some]
+        one = np.arange(holds.shape[1])
+        a, b = np.triu_indices(holds.shape[1], 1)
+        knob = np.array([k for k, _, _ in self._literals])
+        apart = knob[a] != knob[b]
+        first, second = np.r_[one, a[apart]], np.r_[one, b[apart]]
+        fires = holds[:, first] & holds[:, second]
+        keep = fires[~valid].any(axis=0)
+        first, second, fires = first[keep], second[keep], fires[:, keep]
+        prior = np.where(first == second, _LITERAL, _PAIR)
+        belief = _believe(fires.astype(np.float64), valid, prior)
+        matters = belief > 1e-4
+        self._first, self._second, self._belief = first[matters], second[matters], belief[matters]
+
+    def _all_literals(self, codes: Floats) -> list[tuple[int, str, float]]:
+        """(knob, "is" or "<=" or ">", code)"""
+        literals: list[tuple[int, str, float]] = []
+        for i, column in enumerate(self._encoding.columns):
+            seen = np.unique(codes[:, i])
+            if column.is_number:
+                literals += [(i, "is", float(c)) for c in seen if c < 0]
+                seen = seen[seen >= 0]
+                middles = 0.5 * (seen[1:] + seen[:-1])
+                cuts = middles[np.unique(np.linspace(0, len(middles) - 1, _CUTS).astype(int))] if len(middles) else []
+                literals += [(i, way, float(c)) for c in cuts for way in ("<=", ">")]
+            else:
+                literals += [(i, "is", float(c)) for c in seen]
+        return literals
+
+    def _table(self, codes: Floats) -> Bools:
+        """Which literals hold.  (n, literals)"""
+        table = np.zeros((len(codes), len(self._literals)), dtype=np.bool_)
+        for j, (i, way, at) in enumerate(self._literals):
+            x = codes[:, i]
+            table[:, j] = x == at if way == "is" else (x >= 0) & (x <= at) if way == "<=" else x > at
+        return table
+
+
+def _believe(fires: Floats, valid: Bools, prior: Floats) -> Floats:
+    """P(each hypothesis is a rule): mean-field under noisy-or.  (hypotheses,)
+
+    The log odds of one are those of its prior, less what each success despite it
+    costs, plus for each failure the log of how much likelier the hypothesis makes
+    it than all the others do.
+    """
+    cleared = fires[valid].sum(axis=0) * math.log(1.0 - _STRICT)
+    failed = fires[~valid]
+    odds = np.log(prior / (1.0 - prior)) + cleared
+    belief: Floats = 1.0 / (1.0 + np.exp(-odds))
+    for _ in range(_ROUNDS):
+        spares = np.log1p(-_STRICT * belief)
+        spared = (failed @ spares)[:, None] - failed * spares  # by all but one
+        rest = 1.0 - (1.0 - _FLAKY) * np.exp(spared)
+        gain = (failed * np.log(_STRICT / np.maximum(rest, _FLAKY))).sum(axis=0)
+        belief = 0.5 * belief + 0.5 / (1.0 + np.exp(-np.clip(odds + gain, -50.0, 50.0)))
+    return belief

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The real system: any command, started, measured and judged."""
+
+from .command import Command, Invocation
+
+__all__ = ["Command", "Invocation"]
