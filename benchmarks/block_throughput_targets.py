@@ -83,7 +83,9 @@ def main() -> None:
                 continue
             seconds = time.perf_counter() - started
             metrics = score(whole, answer, known).metrics
-            print(f"{name:22}" + "".join(f"{metrics[shown]:15.3f}" for shown in SHOWN) + f"   {seconds:.1f} s")
+            print(
+                f"{name:22}" + "".join(f"{metrics.get(shown, np.nan):15.3f}" for shown in SHOWN) + f"   {seconds:.1f} s"
+            )
 
 
 if __name__ == "__main__":

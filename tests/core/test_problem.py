@@ -26,6 +26,7 @@ def made(**changes: Any) -> Problem[int, Any]:
     ("changes", "complaint"),
     [
         ({"metrics": ()}, "at least one metric"),
+        ({"metrics": (Metric("cost", "s", optional=True),)}, "can't be optional"),
         ({"backends": {}}, "one backend"),
         ({"solvers": {}}, "one solver"),
         ({"reference": "third"}, "'third' is not one of its solvers"),

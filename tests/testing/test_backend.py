@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from trimtab.core.errors import MissingTool
+from trimtab.core.problem import Metric
 from trimtab.testing import check_backend
 
 from . import broken
@@ -15,6 +16,12 @@ from .broken import Judge, made
 
 def test_a_good_one_passes() -> None:
     assert check_backend(made()) == []
+
+
+def test_a_metric_that_only_some_decisions_have_may_be_absent() -> None:
+    metrics = (Metric("distance", "1"), Metric("more", "1", optional=True))
+    assert check_backend(made(metrics=metrics)) == []
+    assert check_backend(made(metrics=metrics, backends={"simulator": partial(Judge, extra={"more": 1.0})})) == []
 
 
 @pytest.mark.parametrize(

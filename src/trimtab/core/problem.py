@@ -29,6 +29,7 @@ class Metric:
     name: str
     unit: str
     goal: Literal["minimize", "maximize"] = "minimize"
+    optional: bool = False  # only some decisions have it (an interval's coverage); never the first metric
 
     def __post_init__(self) -> None:
         if self.goal not in ("minimize", "maximize"):
@@ -64,6 +65,8 @@ class Problem(Generic[I, D]):
     def __post_init__(self) -> None:
         if not self.metrics:
             raise UsageError(f"problem {self.name!r}: at least one metric is needed")
+        if self.metrics[0].optional:
+            raise UsageError(f"problem {self.name!r}: its first metric decides, so it can't be optional")
         if not self.backends or not self.solvers:
             raise UsageError(f"problem {self.name!r}: at least one backend and one solver are needed")
         if self.reference and self.reference not in self.solvers:

@@ -36,13 +36,14 @@ def some_instances(problem: Problem[Any, Any], count: int) -> dict[str, Any]:
 
 
 def check_outcome(where: str, metrics: Sequence[Metric], outcome: Outcome) -> None:
-    """The metrics that were declared, all of them, and finite where the decision is feasible."""
+    """The metrics that were declared, all but optional ones, and finite where the decision is feasible."""
     assert isinstance(outcome, Outcome), f"{where}: evaluate returned a {type(outcome).__name__}, not an Outcome"
-    declared, reported = {m.name for m in metrics}, set(outcome.metrics)
+    declared, optional = {m.name for m in metrics}, {m.name for m in metrics if m.optional}
+    reported = set(outcome.metrics)
     assert isinstance(outcome.feasible, bool), f"{where}: feasible is {outcome.feasible!r}, not a bool"
     if not outcome.feasible:
         return
-    assert reported == declared, f"{where}: reported {sorted(reported)}, declared {sorted(declared)}"
+    assert reported | optional == declared, f"{where}: reported {sorted(reported)}, declared {sorted(declared)}"
     for name, value in outcome.metrics.items():
         assert isinstance(value, float | int), f"{where}: {name} is a {type(value).__name__}, not a number"
         assert math.isfinite(value), f"{where}: {name} is {value} for a feasible decision"

@@ -18,9 +18,9 @@ _SHORT, _MEDIUM = 3, 10  # instructions, at most
 def score(instance: BlockSet, decision: Prediction, truth: Floats) -> Outcome:
     """The errors over the blocks that have a truth; NaN there leaves a block out.
 
-    A block without an answer (NaN) counts as an error of 100 %. A prediction
-    without an interval counts as an interval of no width. A kind that no block is
-    of reports the error over all.
+    A block without an answer (NaN) counts as an error of 100 %. Coverage and width
+    are of predictions with intervals only. A kind that no block is of reports the
+    error over all.
     """
     wrong = _misfit(instance, decision)
     judged = np.flatnonzero(np.isfinite(truth) & (truth > 0))
@@ -30,10 +30,6 @@ def score(instance: BlockSet, decision: Prediction, truth: Floats) -> Outcome:
     cycles, true = decision.cycles[judged], truth[judged]
     answered = np.isfinite(cycles) & (cycles > 0)
     error = np.where(answered, 100 * np.abs(np.where(answered, cycles, 0) / true - 1), 100.0)
-    low = cycles if decision.low is None else decision.low[judged]
-    high = cycles if decision.high is None else decision.high[judged]
-    inside = answered & (low <= true) & (true <= high)
-    width = (high / np.maximum(low, 1e-12))[answered]
     weight = instance.frequency[judged]
     weight = weight if weight.sum() > 0 else np.ones(len(judged))
     metrics = {
@@ -41,11 +37,13 @@ def score(instance: BlockSet, decision: Prediction, truth: Floats) -> Outcome:
         "median_ape": float(np.median(error)),
         "kendall_tau": _tau(np.where(answered, cycles, 0.0), true),
         "within_10": 100 * float((error <= 10).mean()),
-        "coverage": 100 * float(inside[answered].mean()) if answered.any() else 0.0,
-        "interval_width": float(np.median(width)) if answered.any() else 1.0,
         "answered": 100 * float(answered.mean()),
         "weighted_mape": float((error * weight).sum() / weight.sum()),
     }
+    if decision.low is not None and decision.high is not None and answered.any():
+        low, high = (bound[judged][answered] for bound in (decision.low, decision.high))
+        metrics["coverage"] = 100 * float(((low <= true[answered]) & (true[answered] <= high)).mean())
+        metrics["interval_width"] = float(np.median(high / np.maximum(low, 1e-12)))
     content, length = kinds(instance)
     for names, of in ((CONTENTS, content[judged]), (LENGTHS, length[judged])):
         for number, name in enumerate(names):

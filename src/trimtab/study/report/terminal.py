@@ -101,7 +101,8 @@ def _brief(comparison: Comparison, solver: str) -> str:
     row = next(row for row in comparison.rows if row.solver == solver)
     if not math.isfinite(row.mean):
         return NONE
-    shown = f"{number(row.mean)} {unit(comparison.metric)}".strip() if row.verdict == "reference" else ratio(row.ratio)
+    beside = row.verdict != "reference" and math.isfinite(row.ratio)  # the reference may not have this metric at all
+    shown = ratio(row.ratio) if beside else f"{number(row.mean)} {unit(comparison.metric)}".strip()
     return clean(f"{shown} {MARKS[row.verdict]}")
 
 

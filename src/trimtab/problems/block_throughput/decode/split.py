@@ -14,8 +14,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 from numpy.typing import NDArray
+
+from trimtab.kit.compiled import compiled, inlined
 
 # What follows an opcode: bits of the tables below.
 _MODRM, _IMM8, _IMMZ, _IMMV, _IMM16, _BAD = 1, 2, 4, 8, 16, 32
@@ -57,7 +59,7 @@ ESCAPED: Final = _escaped()
 KEY0, KEY1, DISP, IMM, SIZE, START = range(6)
 
 
-@njit(cache=True, inline="never")
+@compiled
 def _measure(code: Any, at: Any, end: Any, primary: Any, escaped: Any, out: Any) -> Any:
     """Length, displacement's offset and size, immediate's offset and size, into `out`; False: no instruction."""
     p = at
@@ -181,7 +183,7 @@ def _measure(code: Any, at: Any, end: Any, primary: Any, escaped: Any, out: Any)
     return p <= end and p - at <= 15
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _signed(code: Any, at: Any, size: Any) -> Any:
     value = uint64(0)
     for i in range(size):
@@ -191,7 +193,7 @@ def _signed(code: Any, at: Any, size: Any) -> Any:
     return np.int64(value)
 
 
-@njit(cache=True)
+@compiled
 def split(code: Any, starts: Any, primary: Any, escaped: Any, rows: Any, first: Any) -> Any:
     """Cut blocks into instructions.
 

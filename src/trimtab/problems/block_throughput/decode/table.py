@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 from numpy.typing import NDArray
+
+from trimtab.kit.compiled import compiled, inlined
 
 from . import records
 from .split import DISP, ESCAPED, KEY0, KEY1, PRIMARY, SIZE, measure_one, split
@@ -89,7 +91,7 @@ class Table:
 _MASK: Final = (1 << 64) - 1
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _hash(low: Any, high: Any, mask: Any) -> Any:
     h = uint64(low) * uint64(0x9E3779B97F4A7C15) ^ uint64(high) * uint64(0xC2B2AE3D27D4EB4F)
     h ^= h >> uint64(29)
@@ -97,7 +99,7 @@ def _hash(low: Any, high: Any, mask: Any) -> Any:
     return np.int64((h >> uint64(32)) & uint64(mask))
 
 
-@njit(cache=True)
+@compiled
 def insert(low: Any, high: Any, value: Any, keys: Any, slots: Any) -> Any:
     mask = len(slots) - 1
     at = _hash(low, high, mask)
@@ -106,7 +108,7 @@ def insert(low: Any, high: Any, value: Any, keys: Any, slots: Any) -> Any:
     keys[at, 0], keys[at, 1], slots[at] = low, high, value
 
 
-@njit(cache=True)
+@compiled
 def find(rows: Any, keys: Any, slots: Any, index: Any) -> Any:
     """Fills `index` with each row's record, -1 where it is not known yet; whether there are such."""
     mask = len(slots) - 1

@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from trimtab.kit.compiled import compiled
 
 from ..decode import Decoded
 from ..decode import records as R
@@ -27,7 +28,7 @@ NAMES: Final = (
 _FIXED: Final = len(NAMES) - len(Q.KINDS)
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def _fill(row: Any, imm: Any, size: Any, first: Any, records: Any, told: Any, kinds: int, table: Any) -> None:
     for block in range(len(first) - 1):
         start, end = first[block], first[block + 1]

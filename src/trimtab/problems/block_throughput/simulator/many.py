@@ -6,13 +6,14 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+
+from trimtab.kit.compiled import compiled
 
 from . import columns as P
 from .pipeline import run
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def run_many(
     which: Any,
     row: Any,

@@ -6,19 +6,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
+
+from trimtab.kit.compiled import inlined
 
 from . import columns as P
 
 
-@njit(cache=True, inline="always")
+@inlined
 def masked(value: Any, size: Any) -> Any:
     if size >= 8 or size <= 0:
         return value
     return value & ((np.int64(1) << np.int64(8 * size)) - np.int64(1))
 
 
-@njit(cache=True, inline="always")
+@inlined
 def extended(value: Any, size: Any) -> Any:
     if size >= 8 or size <= 0:
         return value
@@ -26,7 +28,7 @@ def extended(value: Any, size: Any) -> Any:
     return (value << shift) >> shift
 
 
-@njit(cache=True, inline="always")
+@inlined
 def bit_length(value: Any) -> Any:
     n = 0
     v = uint64(value)
@@ -36,7 +38,7 @@ def bit_length(value: Any) -> Any:
     return n
 
 
-@njit(cache=True, inline="always")
+@inlined
 def passes_over(each: Any, copies: Any, room: Any) -> Any:
     """How often a copy of the block counts its misses: the difference of the two unrollings has those of both."""
     if each * copies <= room:
@@ -44,12 +46,12 @@ def passes_over(each: Any, copies: Any, room: Any) -> Any:
     return np.int64(2) if each * copies / 2 <= room else np.int64(1)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def hashed(number: Any) -> Any:
     return np.int64((uint64(number) * uint64(0x9E3779B97F4A7C15)) >> uint64(40))
 
 
-@njit(cache=True, inline="always")
+@inlined
 def untouched(address: Any, size: Any) -> Any:
     p = uint64(P.POINTER)
     shift = uint64(8 * (address & 7))
@@ -57,7 +59,7 @@ def untouched(address: Any, size: Any) -> Any:
     return masked(np.int64(value), size)
 
 
-@njit(cache=True, inline="always")
+@inlined
 def book(busy: Any, use: Any, at: Any, mask: Any, hold: Any) -> Any:
     """The first cycle from `at` on in which one of the ports is free; it is taken."""
     c = at

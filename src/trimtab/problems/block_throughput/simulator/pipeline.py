@@ -6,14 +6,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
+
+from trimtab.kit.compiled import compiled
 
 from ..decode import records as R
 from . import columns as P
 from .parts import bit_length, book, extended, hashed, masked, passes_over, untouched
 
 
-@njit(cache=True, nogil=True)
+@compiled
 def run(
     row: Any,
     disp: Any,

@@ -6,8 +6,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 from numpy.typing import NDArray
+
+from trimtab.kit.compiled import compiled, inlined
 
 from ..decode.records import BASE, FORM, INDEX, LOAD, MAX_READS, MAX_WRITES, READ0, REGISTERS, STORE, WRITE0
 
@@ -28,7 +30,7 @@ def hashes(records: NDArray[np.int32], row: NDArray[np.int32], first: NDArray[np
     return found
 
 
-@njit(cache=True)
+@compiled
 def _hashes(records: Any, row: Any, first: Any, columns: Any) -> Any:
     found = np.zeros(len(first) - 1, np.uint64)
     number = np.empty(REGISTERS, np.int64)
@@ -52,7 +54,7 @@ def _hashes(records: Any, row: Any, first: Any, columns: Any) -> Any:
     return found
 
 
-@njit(cache=True, inline="always")
+@inlined
 def _mix(value: Any, word: Any) -> Any:
     value = (value ^ word) * uint64(0x9E3779B97F4A7C15)
     return value ^ (value >> uint64(29))

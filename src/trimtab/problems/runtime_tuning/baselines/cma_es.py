@@ -9,7 +9,7 @@ import numpy as np
 
 from trimtab.core.extras import need
 
-from ..optimiser.encoding import Floats
+from ..encoding import Floats
 from ..problem import Target, Trial
 from ..space import Values
 from .noisy import NoisyBest

@@ -14,7 +14,7 @@ from typing import Final, Literal, TypeAlias
 
 from trimtab.core.errors import UsageError
 
-from ..optimiser.encoding import Column, Encoding
+from ..encoding import Column, Encoding
 from ..space import KnobSpace, Value, Values
 
 Setting: TypeAlias = int | float
@@ -69,7 +69,7 @@ class Flat:
                 found[knob.name] = knob.special[special - 1]
             else:
                 low, high = knob.low, knob.high
-                found[knob.name] = int(round(x)) if knob.kind == "int" else min(max(float(x), low), high)
+                found[knob.name] = round(x) if knob.kind == "int" else min(max(float(x), low), high)
         return self.space.canonical(found)
 
 
@@ -87,7 +87,7 @@ def _parameters(column: Column) -> list[Parameter]:
     number = Parameter(knob.name, kinds, knob.low, knob.high, knob.log, default)
     if not knob.special:
         return [number]
-    chosen = 1 + knob.special.index(knob.default) if special else 0  # type: ignore[arg-type]
+    chosen = 1 + knob.special.index(knob.default) if special else 0
     return [Parameter(f"{knob.name} special", "choice", 0, len(knob.special), False, chosen), number]
 
 
@@ -95,4 +95,4 @@ def _middle(column: Column) -> Setting:
     """Where a number stands while a special value is chosen."""
     knob = column.knob
     middle = math.sqrt(knob.low * knob.high) if knob.log else 0.5 * (knob.low + knob.high)
-    return int(round(middle)) if knob.kind == "int" else middle
+    return round(middle) if knob.kind == "int" else middle

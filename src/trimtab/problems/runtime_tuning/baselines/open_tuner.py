@@ -29,7 +29,10 @@ class OpenTuner(NoisyBest):
         for name in ("opentuner", "opentuner.search", "opentuner.measurement"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._flat = Flat(target.space)
-        self._state: tuple[Any, Any] = (random.Random(seed).getstate(), np.random.RandomState(seed % (1 << 32)).get_state())
+        self._state: tuple[Any, Any] = (
+            random.Random(seed).getstate(),
+            np.random.RandomState(seed % (1 << 32)).get_state(),
+        )
         with self._seeded():
             self._manager = self._start(api, budget)
         self._asked: list[tuple[Values, Any]] = []
@@ -41,7 +44,7 @@ class OpenTuner(NoisyBest):
             manipulator.add_parameter(_parameter(ot, parameter))
         settings = {p.name: p.default for p in flat.parameters}
 
-        class Interface(ot.MeasurementInterface):  # type: ignore[misc]
+        class Interface(ot.MeasurementInterface):  # type: ignore[misc, name-defined]
             def seed_configurations(self) -> list[dict[str, Any]]:
                 return [settings]
 

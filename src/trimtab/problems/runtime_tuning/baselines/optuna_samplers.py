@@ -57,7 +57,9 @@ class Optuna(NoisyBest):
         if trial.loss is not None and math.isfinite(trial.loss):
             create = self._optuna.trial.create_trial
             settings = self._flat.settings(self.space.canonical(trial.values))
-            self._study.add_trial(create(params=settings, distributions=self._distributions, value=self.penalised(trial)))
+            self._study.add_trial(
+                create(params=settings, distributions=self._distributions, value=self.penalised(trial))
+            )
 
 
 def _gp(samplers: Any, seed: int) -> Any:

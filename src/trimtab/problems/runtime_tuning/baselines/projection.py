@@ -12,8 +12,8 @@ from typing import Final
 
 import numpy as np
 
+from ..encoding import Floats
 from ..optimiser import Tuner
-from ..optimiser.encoding import Floats
 from ..problem import Target, Trial
 from ..space import Knob, KnobSpace, Values
 from .noisy import NoisyBest
@@ -51,7 +51,8 @@ class Projected(NoisyBest):
     def _lifted(self, point: Values) -> Floats:
         z = np.array([float(point[f"z{i}"]) for i in range(len(point))])  # type: ignore[arg-type]
         u = 0.5 + 0.5 * self._sign * z[self._dimension]
-        return np.clip(np.floor(u * _BUCKETS) / _BUCKETS, 0.0, 1.0)
+        lifted: Floats = np.clip(np.floor(u * _BUCKETS) / _BUCKETS, 0.0, 1.0)
+        return lifted
 
     def tell(self, trial: Trial) -> None:
         super().tell(trial)

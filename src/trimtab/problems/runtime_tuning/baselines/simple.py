@@ -5,23 +5,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from trimtab.core.task import Task
-
-from ..optimiser.candidates import mutated, neighbours
-from ..optimiser.encoding import Encoding, Floats
-from ..optimiser.sobol import design
-from ..problem import Configuration, Target, Trial
+from ..encoding import Encoding, Floats
+from ..encoding.moves import mutated, neighbours
+from ..encoding.sobol import design
+from ..problem import Target, Trial
 from ..space import Values
 from .noisy import NoisyBest
-
-
-class Default:
-    """Changes nothing."""
-
-    track = "policy"
-
-    def solve(self, task: Task[Target, Configuration]) -> Configuration:
-        return Configuration(task.instance.space.default)
 
 
 class Drawn(NoisyBest):
@@ -141,7 +130,7 @@ class Halving(NoisyBest):
         self._results.setdefault(key, []).append(self.penalised(trial))
 
     def best(self) -> Values:
-        if not self._results or self.worst == 0.0 and not np.isfinite(self._loss):
+        if not self._results or (self.worst == 0.0 and not np.isfinite(self._loss)):
             return self.space.default
         most = max(len(r) for r in self._results.values())
         finalists = [key for key, r in self._results.items() if len(r) == most]
@@ -153,4 +142,5 @@ class Halving(NoisyBest):
         return ranked[: len(ranked) // 2]
 
     def _key(self, values: Values) -> bytes:
-        return self._encoding.encode([values])[0].tobytes()
+        row: Floats = self._encoding.encode([values])[0]
+        return row.tobytes()

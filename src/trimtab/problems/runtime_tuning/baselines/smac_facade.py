@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""SMAC3 (Lindauer et al., JMLR 2022): its facade for hyper-parameter optimisation, a forest with log expected improvement."""
+"""SMAC3 (Lindauer et al., JMLR 2022): its facade for hyper-parameters, a forest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .noisy import NoisyBest
 
 
 class SMAC(NoisyBest):
-    """The default is its first design point; what has no value is told as crashed."""
+    """The default is told before its design (it draws its own); what has no value is told as crashed."""
 
     def __init__(self, target: Target, seed: int, budget: int | None = None) -> None:
         super().__init__(target, seed)
@@ -33,15 +33,16 @@ class SMAC(NoisyBest):
             space, deterministic=True, n_trials=budget or 1000, seed=seed, output_directory=Path(self._folder.name)
         )
         facade = smac.HyperparameterOptimizationFacade
-        start = facade.get_initial_design(scenario, additional_configs=[space.get_default_configuration()])
-        start._n_configs = max(0, start._n_configs)
-        self._facade = facade(
-            scenario, lambda config, seed=0: 0.0, initial_design=start, overwrite=True, logging_level=False
-        )
+        self._facade = facade(scenario, lambda config, seed=0: 0.0, overwrite=True, logging_level=False)
+        self._home = smac.runhistory.TrialInfo(space.get_default_configuration(), seed=0)
         self._asked: list[tuple[Values, Any]] = []
         self._first = True
 
     def ask(self) -> Values:
+        if self._first:
+            self._first = False
+            self._asked.append((self.space.default, self._home))
+            return self.space.default
         while True:
             info = self._facade.ask()
             values = self._flat.values(dict(info.config))

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from scipy.special import ndtr
 
-from .encoding import Floats, Ints
+from ..encoding import Floats, Ints
 
 _ROOT: Final = math.sqrt(2.0 * math.pi)
 

@@ -17,7 +17,7 @@ from typing import Final
 
 import numpy as np
 
-from .encoding import Bools, Encoding, Floats, Ints
+from ..encoding import Bools, Encoding, Floats, Ints
 
 _CUTS: Final = 6  # of a number's range at most, each way
 _LITERAL: Final = 0.03  # prior mean of a literal being a rule
@@ -51,7 +51,7 @@ class Feasibility:
     def _learn(self, codes: Floats, valid: Bools) -> None:
         self._literals = self._all_literals(codes)
         holds = self._table(codes)
-        some = holds[~valid].any(axis=0)  # a literal that held in no failure explains none
+        some = np.asarray(holds[~valid].any(axis=0))  # a literal that held in no failure explains none
         self._literals = [lit for lit, keep in zip(self._literals, some, strict=True) if keep]
         holds = holds[:, some]
         one = np.arange(holds.shape[1])
@@ -101,7 +101,7 @@ def _believe(fires: Floats, valid: Bools, prior: Floats) -> Floats:
     cleared = fires[valid].sum(axis=0) * math.log(1.0 - _STRICT)
     failed = fires[~valid]
     odds = np.log(prior / (1.0 - prior)) + cleared
-    belief = 1.0 / (1.0 + np.exp(-odds))
+    belief: Floats = 1.0 / (1.0 + np.exp(-odds))
     for _ in range(_ROUNDS):
         spares = np.log1p(-_STRICT * belief)
         spared = (failed @ spares)[:, None] - failed * spares  # by all but one

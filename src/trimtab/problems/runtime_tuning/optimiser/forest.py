@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .encoding import Bools, Floats, Ints
+from ..encoding import Bools, Floats, Ints
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,10 @@ def grow(
 
 
 def _moments(local: Ints, mass: Floats, values: Floats, count: int) -> tuple[Floats, Floats, Floats, Floats]:
-    return (
-        np.bincount(local, mass, count),
-        np.bincount(local, mass * values, count),
-        np.bincount(local, mass * values**2, count),
-        np.bincount(local, minlength=count).astype(np.float64),
-    )
+    total: Floats = np.bincount(local, mass, count).astype(np.float64)
+    first: Floats = np.bincount(local, mass * values, count).astype(np.float64)
+    second: Floats = np.bincount(local, mass * values**2, count).astype(np.float64)
+    return total, first, second, np.bincount(local, minlength=count).astype(np.float64)
 
 
 def _split(

@@ -23,7 +23,7 @@ import numpy as np
 from scipy.linalg import get_lapack_funcs
 from scipy.optimize import minimize
 
-from .encoding import Floats, Ints
+from ..encoding import Floats, Ints
 
 _JITTER: Final = 1e-8
 _BOUNDS: Final = 14.0  # of a logarithm, around the mode of its prior
@@ -35,9 +35,9 @@ _potrf, _potri, _trtrs = get_lapack_funcs(("potrf", "potri", "trtrs"), (np.zeros
 class Prior:
     """Medians and spreads (of logarithms) of the hyper-parameters; y is standardised."""
 
-    effect: float = 0.06  # a_d
+    effect: float = 0.15  # a_d
     effect_spread: float = 1.6
-    relevance: float = 2.0  # sum of all w_d
+    relevance: float = 4.0  # sum of all w_d
     relevance_spread: float = 1.3
     interaction: float = 0.3  # b
     interaction_spread: float = 1.0
@@ -175,8 +175,9 @@ def learn(kernel: Kernel, data: Data, start: Floats | None, steps: int) -> Float
 
 def _squared(a: Floats, b: Floats) -> Floats:
     """Squared distances of rows.  (len(a), len(b))"""
-    squared = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
-    return np.maximum(squared, 0.0, out=squared)
+    squared: Floats = (a * a).sum(axis=1)[:, None] + (b * b).sum(axis=1) - 2.0 * (a @ b.T)
+    np.maximum(squared, 0.0, out=squared)
+    return squared
 
 
 def _matern(squared: Floats) -> tuple[Floats, Floats]:

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from ..encoding import Bools, Encoding, Floats, Ints
 from ..problem import Trial
-from .encoding import Bools, Encoding, Floats, Ints
 
 _FLOOR: Final = 0.003  # of a log ratio: what is less apart is the same
 
@@ -28,14 +29,15 @@ class Scale:
 
     def __call__(self, loss: Floats) -> Floats:
         t = (loss - self.middle) / self.spread
-        warped: Floats = np.where(t > 0, np.log1p(np.maximum(t, 0.0)), t) / self.unit
+        warped: Floats = np.where(t > 1.0, 1.0 + np.log(np.maximum(t, 1.0)), t) / self.unit
         return warped
 
     @classmethod
     def of(cls, loss: Floats) -> Scale:
         middle = float(np.median(loss))
-        good = middle - loss[loss <= middle]
-        spread = max(float(np.sqrt((good**2).mean())), _FLOOR)
+        spread = max(
+            float(np.sqrt((np.minimum(loss - middle, 2 * np.median(np.abs(loss - middle))) ** 2).mean())), _FLOOR
+        )
         unit = float(np.std(cls(middle, spread, 1.0)(loss)))
         return cls(middle, spread, max(unit, 1e-3))
 
@@ -55,8 +57,10 @@ class Observed:
 class History:
     """Trials in the order told."""
 
-    def __init__(self, encoding: Encoding) -> None:
+    def __init__(self, encoding: Encoding, limited: Collection[str] = ()) -> None:
+        """limited: the metrics that constraints are about."""
         self._encoding = encoding
+        self._limited = limited
         self._row: dict[bytes, int] = {}
         self._codes: list[Floats] = []
         self._worked: list[int] = []  # of each row: trials that did their work
@@ -74,7 +78,8 @@ class History:
             self._worked.append(0)
             self._failed.append(0)
         self.trials += 1
-        (self._worked if trial.valid else self._failed)[row] += 1
+        unsaid = trial.status == "constraint" and not all(name in trial.metrics for name in self._limited)
+        (self._worked if trial.valid and not unsaid else self._failed)[row] += 1  # "over a limit", and not by how much
         runs = float(max(trial.runs, 1))
         if trial.valid and trial.loss is not None and np.isfinite(trial.loss):
             self._observed.append((row, trial.loss, runs, trial.status == "censored"))
@@ -100,7 +105,8 @@ class History:
     @property
     def worked(self) -> Bools:
         """Rows that worked at least as often as they failed."""
-        return np.array(self._worked) >= np.maximum(np.array(self._failed), 1e-9)
+        worked: Bools = np.array(self._worked) >= np.maximum(np.array(self._failed), 1e-9)
+        return worked
 
     @property
     def any_failed(self) -> bool:
@@ -131,7 +137,7 @@ class History:
 
 def _means(row: Ints, y: Floats, runs: Floats, censored: Bools) -> Observed:
     rows, place = np.unique(row, return_inverse=True)
-    total = np.bincount(place, runs)
+    total: Floats = np.bincount(place, runs).astype(np.float64)
     mean = np.bincount(place, runs * y) / total
     bound = np.bincount(place, censored) > 0
     if bound.any():  # the highest bound holds

@@ -11,12 +11,13 @@ from typing import Final, Protocol
 import numpy as np
 from scipy.special import ndtr
 
+from ..encoding import Encoding, Floats, Ints
 from .acquisition import expected_gain
-from .encoding import Encoding, Floats, Ints
 from .forest import Forest, grow
 from .gp import GP, Data, Kernel, condition
 from .history import Observed
 
+_TRUST: Final = 0.25  # in a likelihood: trials that a search chose are no independent sample
 _NOISES: Final = np.geomspace(1e-3, 1.0, 13)  # of the forest, as shares of the variance
 
 
@@ -93,12 +94,12 @@ class Portfolio:
             chance += weight * ndtr((limit - mean) / np.sqrt(variance))
         return chance
 
-    def gain(self, codes: Floats, told: Ints) -> Floats:
-        """The expected gain of one more trial, averaged over the members.  (m,)"""
+    def gain(self, codes: Floats, told: Ints, bold: float = 1.0) -> Floats:
+        """The expected gain of one more trial, averaged over the members; deviations are `bold` times theirs.  (m,)"""
         total = np.zeros(len(codes))
         for weight, member, seen in zip(self.weights, self.members, self.told, strict=True):
             mean, variance = member.predict(codes)
-            total += weight * expected_gain(mean, variance, member.noise, seen, told)
+            total += weight * expected_gain(mean, bold**2 * variance, member.noise, seen, told)
         return total
 
 
@@ -142,7 +143,7 @@ def trees(encoding: Encoding, observed: Observed, codes: Floats, rng: np.random.
 
 def portfolio(members: Sequence[Smooth | Trees], codes: Floats, exact: Floats) -> Portfolio:
     """Weights in proportion to the likelihood of the left-out values."""
-    scores = np.array([(m.log_density() * exact).sum() for m in members])
+    scores = _TRUST * np.array([(m.log_density() * exact).sum() for m in members])
     weights = np.exp(scores - scores.max())
     weights /= weights.sum()
     kept = [(m, w) for m, w in zip(members, weights, strict=True) if w > 0.02]

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .candidates import distinct, mutated, neighbours
-from .encoding import Encoding, Floats
+from ..encoding import Encoding, Floats
+from ..encoding.moves import distinct, mutated, neighbours, row
 
 if TYPE_CHECKING:
     from .tuner import Tuner
@@ -43,13 +43,17 @@ class Region:
         parents = parents[models.portfolio.mean(parents) <= limit]
         if not len(parents):
             parents = self._encoding.default[None, :]
-        codes = [self._near(parents, rng), *(neighbours(self._encoding, row, rng) for row in parents[:2]), parents]
+        codes = [
+            self._near(parents, rng),
+            *(neighbours(self._encoding, parent, rng) for parent in parents[:2]),
+            parents,
+        ]
         pool = tuner._open(distinct(np.vstack(codes)))
         if not len(pool):
             return self._encoding.default
         sure = models.portfolio.below(pool, limit) * models.works(pool)
         chance = np.where(sure >= _SURE, models.score(pool), -1.0)
-        return np.asarray(pool[chance.argmax()] if chance.max() >= 0 else pool[sure.argmax()])
+        return row(pool, chance.argmax() if chance.max() >= 0 else sure.argmax())
 
     def _near(self, parents: Floats, rng: np.random.Generator) -> Floats:
         """Up to two knobs changed, numbers by at most a tenth of their range."""

@@ -10,18 +10,20 @@ import numpy as np
 from scipy.special import ndtr
 from threadpoolctl import ThreadpoolController
 
+from ..encoding import Bools, Encoding, Floats
+from ..encoding.moves import distinct, everywhere, mutated, neighbours, row
+from ..encoding.sobol import design
 from ..problem import Constraint, Objective, Trial
 from ..space import KnobSpace, Value
-from .candidates import distinct, everywhere, mutated, neighbours
-from .encoding import Bools, Encoding, Floats
 from .feasibility import Feasibility
-from .gp import Kernel, learn
+from .gp import Kernel, Prior, learn
 from .history import History, Observed, Scale
-from .portfolio import Portfolio, Smooth, data_of, portfolio, smooth, trees
+from .portfolio import Portfolio, Smooth, Trees, data_of, portfolio, smooth, trees
 from .region import Region
-from .sobol import design
 
 _START: Final = 6  # configurations of the design beside the default
+PRIORS: Final = (Prior(),)
+_BOLD: Final = (1.8, 1.4)  # by which standard deviations are widened, first and last
 _LEAST_FOR_TREES: Final = 12
 _BETTER: Final = 0.005  # of a log ratio: less is no reason to leave the default
 
@@ -52,10 +54,12 @@ class Tuner:
         self.seed = seed
         self.budget = budget
         self.encoding = Encoding(space)
-        self.history = History(self.encoding)
-        self.kernel = Kernel(self.encoding.owner, self.encoding.feature_owner, self.encoding.size)
+        self.history = History(self.encoding, {c.metric for c in self.objective.constraints})
+        self.kernels = tuple(
+            Kernel(self.encoding.owner, self.encoding.feature_owner, self.encoding.size, p) for p in PRIORS
+        )
         self._region = Region(self.encoding) if safe else None
-        self._theta: Floats | None = None
+        self._thetas: list[Floats | None] = [None] * len(PRIORS)
         self._limits: dict[str, Floats] = {}  # hyper-parameters of a constraint's model
         self._pending: list[Floats] = []
         self._design: Floats | None = None
@@ -74,8 +78,8 @@ class Tuner:
         """What came of a configuration, whether it was asked for or not."""
         self.space.check(trial.values)
         with self._threads.limit(limits=1, user_api="blas"):
-            row = self.history.add(trial)
-            codes = self.history.codes[row]
+            place = self.history.add(trial)
+            codes = self.history.codes[place]
             for i, waiting in enumerate(self._pending):
                 if (waiting == codes).all():
                     del self._pending[i]
@@ -113,20 +117,23 @@ class Tuner:
         steps = 15 if count <= 40 else 10
         scale = Scale.of(self.history.losses())
         observed = self.history.observed(scale)
-        self._theta = self._fitted(observed, self._theta, steps)
+        for i, kernel in enumerate(self.kernels):
+            self._thetas[i] = self._fitted(kernel, observed, self._thetas[i], steps)
         for constraint in self.objective.constraints:
             found = self.history.metric(constraint.metric)
             if found is not None and len(found.rows) >= 3:
                 standard, _, _ = _standardised(found)
-                self._limits[constraint.metric] = self._fitted(standard, self._limits.get(constraint.metric), steps)
+                self._limits[constraint.metric] = self._fitted(
+                    self.kernels[0], standard, self._limits.get(constraint.metric), steps
+                )
 
-    def _fitted(self, observed: Observed, start: Floats | None, steps: int) -> Floats:
-        return learn(self.kernel, data_of(self.encoding, observed, self.history.codes[observed.rows]), start, steps)
+    def _fitted(self, kernel: Kernel, observed: Observed, start: Floats | None, steps: int) -> Floats:
+        return learn(kernel, data_of(self.encoding, observed, self.history.codes[observed.rows]), start, steps)
 
     def _current(self) -> Models | None:
         """The models of what was told so far."""
         if self._models is None or self._models[0] != self.history.trials:
-            if self._theta is None:
+            if self._thetas[0] is None:
                 return None
             self._models = (self.history.trials, Models(self))
         return self._models[1]
@@ -145,6 +152,11 @@ class Tuner:
     def _taken(self, codes: Floats) -> bool:
         return codes in self.history or any((codes == p).all() for p in self._pending)
 
+    def _boldness(self) -> float:
+        """Wider than the model says at first, where an error costs least and a surrogate is most sure of itself."""
+        share = 0.5 if self.budget is None else min(self.history.trials / self.budget, 1.0)
+        return _BOLD[0] + share * (_BOLD[1] - _BOLD[0])
+
     def _planned(self) -> Floats | None:
         """The design's next point that is not expected to fail; None when the design is done."""
         worked = int(self.history.worked.sum()) if len(self.history) else 0
@@ -157,10 +169,10 @@ class Tuner:
         if not len(left):
             return None
         if not self.history.any_failed:
-            return np.asarray(left[0])
+            return row(left, 0)
         works = Feasibility(self.encoding, *self.history.outcomes()).works(left)
         likely = np.flatnonzero(works >= 0.5)
-        return np.asarray(left[likely[0]] if len(likely) else left[works.argmax()])
+        return row(left, likely[0] if len(likely) else works.argmax())
 
     def _proposed(self) -> Floats:
         models = self._current()
@@ -176,27 +188,28 @@ class Tuner:
         score = models.score(codes)
         for _ in range(3):
             top = codes[np.argsort(-score)[: 3 if few else 2]]
-            near = self._open(distinct(np.vstack([neighbours(self.encoding, row, rng) for row in top])))
+            near = self._open(distinct(np.vstack([neighbours(self.encoding, one, rng) for one in top])))
             if not len(near):
                 break
             before = score.max()
             codes, score = np.vstack([codes, near]), np.r_[score, models.score(near)]
             if score.max() <= before:
                 break
-        return np.asarray(codes[score.argmax()])
+        return row(codes, score.argmax())
 
     def _open(self, codes: Floats) -> Floats:
         """Those that may be asked for: not forbidden, not pending, not known to fail."""
         failed = self.history.codes[~self.history.worked]
-        closed = {row.tobytes() for row in [*failed, *self._pending]}
-        keep = self.encoding.allowed(codes) & np.array([row.tobytes() not in closed for row in codes], dtype=np.bool_)
+        closed = {one.tobytes() for one in [*failed, *self._pending]}
+        keep = self.encoding.allowed(codes) & np.array([one.tobytes() not in closed for one in codes], dtype=np.bool_)
         return codes[keep]
 
     def _fresh(self, codes: Floats) -> Floats:
         """The first that was not tried, and the default in a space that is used up."""
-        for row in self._open(codes):
-            if not self._taken(row):
-                return np.asarray(row)
+        free = self._open(codes)
+        for i, codes in enumerate(free):
+            if not self._taken(codes):
+                return row(free, i)
         return self.encoding.default
 
 
@@ -204,16 +217,18 @@ class Models:
     """What is believed after the trials told so far."""
 
     def __init__(self, tuner: Tuner) -> None:
-        assert tuner._theta is not None
         history, encoding = tuner.history, tuner.encoding
         self.scale = Scale.of(history.losses())
         self.observed = history.observed(self.scale)
+        self._bold = tuner._boldness()
         self._encoding = encoding
         self._rows = history.codes
         told = self._rows[self.observed.rows]
-        members: list[Smooth | object] = []
-        gp = smooth(encoding, tuner.kernel, tuner._theta, self.observed, told)
-        members = [gp]
+        members: list[Smooth | Trees] = [
+            smooth(encoding, kernel, theta, self.observed, told)
+            for kernel, theta in zip(tuner.kernels, tuner._thetas, strict=True)
+            if theta is not None
+        ]
         if len(told) >= _LEAST_FOR_TREES:
             members.append(trees(encoding, self.observed, told, np.random.default_rng((tuner.seed, 2, history.trials))))
         self.portfolio: Portfolio = portfolio(members, told, (~self.observed.censored).astype(np.float64))
@@ -221,12 +236,12 @@ class Models:
         self._limits = [
             (c, m) for c in tuner.objective.constraints if (m := _metric_model(tuner, c.metric)) is not None
         ]
-        self._place = {row.tobytes(): i for i, row in enumerate(told)}
+        self._place = {one.tobytes(): i for i, one in enumerate(told)}
 
     def score(self, codes: Floats) -> Floats:
         """Expected gain times the chance that it counts.  (m,)"""
-        told = np.array([self._place.get(row.tobytes(), -1) for row in codes], dtype=np.int64)
-        return self.portfolio.gain(codes, told) * self.works(codes)
+        told = np.array([self._place.get(one.tobytes(), -1) for one in codes], dtype=np.int64)
+        return self.portfolio.gain(codes, told, self._bold) * self.works(codes)
 
     def works(self, codes: Floats) -> Floats:
         """The chance that a configuration works and meets the constraints.  (m,)"""
@@ -274,5 +289,5 @@ def _metric_model(tuner: Tuner, name: str) -> Smooth | None:
     if theta is None or found is None:
         return None
     standard, middle, unit = _standardised(found)
-    model = smooth(tuner.encoding, tuner.kernel, theta, standard, tuner.history.codes[found.rows])
+    model = smooth(tuner.encoding, tuner.kernels[0], theta, standard, tuner.history.codes[found.rows])
     return Smooth(tuner.encoding, model.gp, middle, unit)

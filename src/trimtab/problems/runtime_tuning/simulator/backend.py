@@ -28,17 +28,15 @@ class Simulator:
             raise UsageError(f"{instance.name}: there is no table of measurements to replay; use the backend 'system'")
         instance.space.check(decision.values)
         search = decision.search
-        spent = {} if search is None else {
-            "trials": float(search.trials),
-            "invalid": float(search.invalid),
-            "seconds": search.seconds,
-            "overhead": search.overhead,
-        }  # fmt: skip
+        spent = {} if search is None else {"trials": float(search.trials), "invalid": float(search.invalid)}
         limits = instance.objective.constraints
         trial = replay.measure(decision.values, np.random.default_rng(seed), [c.metric for c in limits])
         if trial.loss is None:
             return Outcome(spent, feasible=False, note=trial.status)
         loss = replay.loss(decision.values) if self.exact else trial.loss
+        metrics = {"ratio": math.exp(loss), **spent}
         broken = instance.objective.broken(trial.metrics)
-        metrics = {"ratio": math.exp(loss), **trial.metrics, **spent}
-        return Outcome(metrics, feasible=not broken, note=" ".join(f"{c.metric}>{c.limit:g}" for c in broken))
+        if broken:
+            note = ", ".join(f"{c.metric} {trial.metrics[c.metric]:.4g} > {c.limit:.4g}" for c in broken)
+            return Outcome({**metrics, **trial.metrics}, feasible=False, note=note)
+        return Outcome(metrics)

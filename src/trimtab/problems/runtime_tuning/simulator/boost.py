@@ -9,7 +9,7 @@ import numpy as np
 
 from trimtab.kit.compiled import compiled
 
-from ..optimiser.encoding import Floats, Ints
+from ..encoding import Floats, Ints
 
 BINS: Final = 48
 
@@ -97,7 +97,7 @@ def _tree(
     bins: Ints, y: Floats, rows: Ints, depth: int, least: int, tries: int,
     feature: Ints, cut: Ints, left: Ints, value: Floats, used: int,
 ) -> int:  # fmt: skip
-    """Grows one tree into the arrays; `tries` random cuts a node, or (0) the best of all. Returns the next free node."""
+    """Grows a tree into the arrays; `tries` random cuts a node, or (0) the best of all. Returns the next free node."""
     begins, ends = np.zeros(4 * len(rows) + 8, np.int64), np.zeros(4 * len(rows) + 8, np.int64)
     deep = np.zeros(4 * len(rows) + 8, np.int64)
     first = used
@@ -132,9 +132,7 @@ def _tree(
 
 
 @compiled
-def _best_cut(
-    bins: Ints, y: Floats, rows: Ints, begin: int, end: int, total: float, least: int
-) -> tuple[int, int]:
+def _best_cut(bins: Ints, y: Floats, rows: Ints, begin: int, end: int, total: float, least: int) -> tuple[int, int]:
     n = end - begin
     best, f_best, c_best = total * total / n + 1e-9, -1, 0
     sums, counts = np.zeros(BINS), np.zeros(BINS, np.int64)
@@ -191,9 +189,7 @@ def _leaf(row: Ints, root: int, feature: Ints, cut: Ints, left: Ints) -> int:
 
 
 @compiled
-def predict(
-    bins: Ints, roots: Ints, feature: Ints, cut: Ints, left: Ints, value: Floats, base: float
-) -> Floats:
+def predict(bins: Ints, roots: Ints, feature: Ints, cut: Ints, left: Ints, value: Floats, base: float) -> Floats:
     """(rows,)"""
     found = np.full(len(bins), base)
     for i in range(len(bins)):
@@ -211,4 +207,5 @@ def importance(bins: Ints, y: Floats, ensemble: Ensemble, seed: int) -> Floats:
         shuffled = bins.copy()
         shuffled[:, f] = rng.permutation(bins[:, f])
         harm[f] = max(0.0, float(((predict(shuffled, *ensemble) - y) ** 2).mean()) - base)
-    return harm / max(harm.sum(), 1e-12)
+    shares: Floats = harm / max(harm.sum(), 1e-12)
+    return shares

@@ -14,7 +14,7 @@ import numpy as np
 
 from trimtab.core.errors import InvalidInstance
 
-from ..optimiser.encoding import Bools, Encoding, Floats
+from ..encoding import Bools, Encoding, Floats
 from ..problem import Status, Trial
 from ..space import Value, Values
 from .table import Table
@@ -78,7 +78,7 @@ class Replay:
         return self.encoding.decode(found[0]), found[1]
 
     def _polished(self, codes: Floats, rng: np.random.Generator) -> tuple[Floats, float]:
-        from ..optimiser.candidates import neighbours
+        from ..encoding.moves import neighbours
 
         loss = float(self.losses(codes[None, :])[0])
         for _ in range(30):
@@ -128,7 +128,10 @@ class Fitted:
         works = np.array([row.s in _VALID for row in table.rows])
         y = np.array([row.l if row.l is not None else math.nan for row in table.rows])
         usable = works & np.isfinite(y)
-        total, count = np.bincount(place[usable], y[usable], len(first)), np.bincount(place[usable], minlength=len(first))
+        total, count = (
+            np.bincount(place[usable], y[usable], len(first)),
+            np.bincount(place[usable], minlength=len(first)),
+        )
         has = count > 0
         if has.sum() < _FEWEST:
             raise InvalidInstance(f"table {table.name!r}: {int(has.sum())} measured configurations; needs {_FEWEST}")

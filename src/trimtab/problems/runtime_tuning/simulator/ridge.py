@@ -10,7 +10,7 @@ import numpy as np
 
 from trimtab.kit.compiled import compiled
 
-from ..optimiser.encoding import Floats
+from ..encoding import Floats
 
 _REACHES: Final = (0.7, 2.0, 5.0)  # mean distance of two configurations, in units of the kernel's decay
 _RIDGES: Final = (0.02, 0.1, 0.4)
@@ -34,7 +34,8 @@ class Ridge:
         gram = _gram(points)
         gram[np.diag_indices(len(y))] += ridge
         middle = float(y.mean())
-        return cls(points, weights, np.linalg.solve(gram, y - middle), middle)
+        alpha = np.linalg.solve(gram, y - middle).astype(np.float64)
+        return cls(points, weights, alpha, middle)
 
 
 def choose(x: Floats, y: Floats, importance: Floats) -> tuple[Floats, float]:

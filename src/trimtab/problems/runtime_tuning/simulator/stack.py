@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import nnls
 
-from ..optimiser.encoding import Floats, Ints
+from ..encoding import Floats, Ints
 from .boost import Ensemble, binned, boosted, edges_of, importance, predict, randomised
 from .ridge import Ridge, choose
 

@@ -65,7 +65,9 @@ class Table:
             lines = _unpacked(path).splitlines()
             header = msgspec.json.decode(lines[0]) if lines else {}
             if not isinstance(header, dict) or header.get("format") != FORMAT:
-                raise InvalidInstance(f"not a table of knob measurements (its first line should have format {FORMAT!r})")
+                raise InvalidInstance(
+                    f"not a table of knob measurements (its first line should have format {FORMAT!r})"
+                )
             space = _space(header["space"])
             objective = msgspec.convert(header.get("objective", {}), Objective)
             read = msgspec.json.Decoder(Row)

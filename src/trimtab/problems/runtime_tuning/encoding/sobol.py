@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .encoding import Encoding, Floats
+from .codes import Encoding, Floats
 
 
 def design(encoding: Encoding, count: int, seed: int) -> Floats:

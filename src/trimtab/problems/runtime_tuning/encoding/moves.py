@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from .encoding import Encoding, Floats, Ints
+from .codes import Encoding, Floats, Ints
 
 _STEPS: Final = (0.03, 0.12, 0.35)  # of a number, as fractions of its range
 
@@ -52,7 +52,9 @@ def _moved(encoding: Encoding, codes: Floats, i: int, rng: np.random.Generator) 
 
 def neighbours(encoding: Encoding, codes: Floats, rng: np.random.Generator) -> Floats:
     """All that differ from one configuration in one knob (numbers: a few steps).  (many, knobs)"""
-    rows, knobs, values = [], [], []
+    rows: list[int] = []
+    knobs: list[int] = []
+    values: list[float] = []
     for i in range(encoding.size):
         for value in _alternatives(encoding, codes, i, rng):
             if value != codes[i]:
@@ -82,3 +84,9 @@ def distinct(codes: Floats) -> Floats:
     _, first = np.unique(codes, axis=0, return_index=True)
     order: Ints = np.sort(first)
     return codes[order]
+
+
+def row(codes: Floats, i: int | np.intp) -> Floats:
+    """One configuration of many.  (knobs,)"""
+    found: Floats = codes[i]
+    return found

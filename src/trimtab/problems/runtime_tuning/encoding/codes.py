@@ -76,7 +76,8 @@ class Column:
     def spread(self, u: Floats) -> Floats:
         """Codes at points of the unit interval, with the shares of `Knob.at`."""
         if not self.is_number:
-            return np.floor(np.minimum(u, 1.0 - _SAME) * self.count)
+            whole: Floats = np.floor(np.minimum(u, 1.0 - _SAME) * self.count)
+            return whole
         if not self.count:
             return self.rounded(u)
         special = u < _SPECIAL_SHARE
@@ -94,11 +95,13 @@ class Column:
             fraction: Floats = np.log(whole / knob.low) / math.log(knob.high / knob.low)
             return fraction
         low, wide = knob.low - 0.5, knob.high - knob.low + 1.0
-        return (np.clip(np.round(low + u * wide), knob.low, knob.high) - low) / wide
+        even: Floats = (np.clip(np.round(low + u * wide), knob.low, knob.high) - low) / wide
+        return even
 
     def matches(self, codes: Floats, values: Sequence[Value]) -> Bools:
         among = np.array([self.code(v) for v in values])
-        return (np.abs(codes[:, None] - among) < _SAME).any(axis=1)
+        found: Bools = (np.abs(codes[:, None] - among) < _SAME).any(axis=1)
+        return found
 
     def coordinates(self, codes: Floats) -> Floats:
         """A block of a Euclidean space in which the knob's values are at most 1 apart.  (n, width)"""
@@ -108,7 +111,7 @@ class Column:
             return self._with_specials(codes, np.where(codes < 0, 0.5, codes)[:, None])
         if self.count == 2:
             return codes[:, None].copy()
-        apart = (codes[:, None] == np.arange(self.count)) / math.sqrt(2.0)
+        apart: Floats = (codes[:, None] == np.arange(self.count)) / math.sqrt(2.0)
         if not self.ordered:
             return apart
         return np.hstack([math.sqrt(0.75) * codes[:, None] / (self.count - 1), 0.5 * apart])
@@ -118,7 +121,8 @@ class Column:
         if self.knob.kind == "permutation":
             return self._orders(codes)
         if not self.ordered:
-            return (codes[:, None] == np.arange(self.count)).astype(np.float64)
+            which: Floats = (codes[:, None] == np.arange(self.count)).astype(np.float64)
+            return which
         if self.is_number:
             smooth = np.where(codes[:, None] < 0, 0.0, _bumps(np.clip(codes, 0.0, 1.0)))
             return self._with_specials(codes, smooth)
@@ -146,7 +150,7 @@ class Encoding:
         self.columns = tuple(Column(knob) for knob in space.knobs)
         self.size = len(self.columns)
         self._place = {knob.name: i for i, knob in enumerate(space.knobs)}
-        self.default = self.encode([space.default])[0]
+        self.default: Floats = self.encode([space.default])[0]
         probe = self.default[None, :]
         self.owner = np.repeat(np.arange(self.size), [b.shape[1] for b in self._blocks(probe)])
         self.feature_owner = np.repeat(np.arange(self.size), [c.features(probe[:, 0]).shape[1] for c in self.columns])
