@@ -88,6 +88,7 @@ class Session:
         self._default = key_of(self.space, self.space.default)
         for plain in self.journal.rows:
             if plain["kind"] == "trial":
+                self.optimiser.ask()  # as it was asked then: a surrogate may learn from where it was
                 self._take(_decode(self.space, plain))
 
     @property
