@@ -108,8 +108,12 @@ def _plain(space: KnobSpace) -> dict[str, Any]:
     """Without what is as by default, and without infinities, which JSON has none of."""
     knobs = []
     for knob in msgspec.to_builtins(space.knobs):
-        kept = {k: v for k, v in knob.items() if v not in ("", [], {}, False) or k in ("default",)}
-        knobs.append({k: v for k, v in kept.items() if not (k in ("low", "high") and not math.isfinite(v))})
+        plain = {
+            k: v
+            for k, v in knob.items()
+            if k == "default" or not (v is False or v in ("", [], {}, -math.inf, math.inf))
+        }
+        knobs.append({k: list(v) if isinstance(v, tuple) else v for k, v in plain.items()})
     return {"knobs": knobs, "forbidden": msgspec.to_builtins(space.forbidden)}
 
 
