@@ -24,6 +24,7 @@ VERBS = {
     "run": "Compare solvers on a problem's instances.",
     "train": "Train a solver and save it.",
     "solve": "Decide for your own input, in your field's own formats.",
+    "tune": "Tune any command, and say whether the gain is real.",
     "capture": "Make a workload from your own program or system.",
     "data": "List, fetch, verify, import and export data sets.",
     "report": "One HTML page from finished runs.",

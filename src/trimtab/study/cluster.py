@@ -7,13 +7,15 @@ The ledger is written here, by the driver: the workers' machines need not share 
 from __future__ import annotations
 
 import os
+import pickle
 import sys
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
 
-from trimtab.core.errors import TrimtabError
+from trimtab.core.errors import TrimtabError, UsageError
 from trimtab.core.extras import need
 from trimtab.core.outcome import Run
 
@@ -39,6 +41,64 @@ class Cluster:
         finally:
             if ours:
                 self._ray.shutdown()
+
+
+@contextmanager
+def guests(kind: type[Any], arguments: tuple[Any, ...], count: int) -> Iterator[list[Guest]]:
+    """So many objects of a class, each in a Ray worker of its own, which are gone at the end.
+
+    For what is no cell of a study but wants the same machines. Raises `UsageError`
+    where the arguments can't be sent there.
+    """
+    ray = need("ray", extra="cluster", purpose="the executor 'ray'")
+    try:
+        packed = pickle.dumps((kind, arguments))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise UsageError(f"this can't be sent to other machines: {error}") from None
+    ours = not ray.is_initialized()
+    if ours:
+        _start(ray, count)
+    host = ray.remote(num_cpus=1, max_restarts=0, scheduling_strategy="SPREAD")(Host)
+    made = []
+    try:
+        made = [Guest(ray, host.remote(sys.path, packed)) for _ in range(count)]
+        yield made
+    finally:
+        for guest in made:
+            guest.end()
+        if ours:
+            ray.shutdown()
+
+
+class Guest:
+    """An object in a Ray worker: ``guest("method", ...)`` calls it and waits."""
+
+    def __init__(self, ray: Any, actor: Any) -> None:
+        self._ray, self._actor = ray, actor
+
+    def __call__(self, method: str, *arguments: Any) -> Any:
+        try:
+            return pickle.loads(self._ray.get(self._actor.call.remote(method, pickle.dumps(arguments))))
+        except self._ray.exceptions.RayTaskError as error:
+            cause = getattr(error, "cause", None)
+            raise cause if isinstance(cause, TrimtabError) else TrimtabError(one_line(error)) from None
+        except self._ray.exceptions.RayActorError as error:
+            raise TrimtabError(f"a Ray worker died ({one_line(error)[:200]})") from None
+
+    def end(self) -> None:
+        self._ray.kill(self._actor)
+
+
+class Host:
+    """Lives in a Ray worker, and has the object."""
+
+    def __init__(self, path: list[str], packed: bytes) -> None:
+        sys.path[:] = list(dict.fromkeys([*path, *sys.path]))
+        kind, arguments = pickle.loads(packed)  # from our own driver
+        self._object = kind(*arguments)
+
+    def call(self, method: str, packed: bytes) -> bytes:
+        return pickle.dumps(getattr(self._object, method)(*pickle.loads(packed)))
 
 
 def _start(ray: Any, jobs: int) -> None:
@@ -93,8 +153,6 @@ class Actor:
     def __init__(self, path: list[str], setting: bytes) -> None:
         os.environ.update(SINGLE)
         sys.path[:] = list(dict.fromkeys([*path, *sys.path]))
-        import pickle
-
         from .cell import Bench
 
         self._bench = Bench(pickle.loads(setting))  # from our own driver

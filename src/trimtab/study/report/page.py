@@ -18,8 +18,15 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'"  # the browser itself r
 
 
 def page(studies: Sequence[Results]) -> str:
-    """The whole document."""
+    """The whole document of one or several studies."""
     title = name_of(studies[0]) if len(studies) == 1 else "Scorecard"
+    content = [_scorecard(studies)] if len(studies) > 1 else []
+    content += [study(results, f"s{k}") for k, results in enumerate(studies)]
+    return document(title, *content, footer=sections.how_to_read())
+
+
+def document(title: str, *content: Html, footer: object = "") -> str:
+    """A page that is whole in itself, in the house's style."""
     head = tag(
         "head",
         tag("meta", charset="utf-8"),
@@ -29,11 +36,9 @@ def page(studies: Sequence[Results]) -> str:
         tag("title", f"{title} · trimtab"),
         tag("style", Html(files("trimtab.study.report").joinpath("style.css").read_text("utf-8"))),
     )
-    content = [_scorecard(studies)] if len(studies) > 1 else []
-    content += [study(results, f"s{k}") for k, results in enumerate(studies)]
     made_by = tag("p", "Made by trimtab. This file is whole in itself: it asks nothing of any network.")
-    content.append(tag("footer", sections.how_to_read(), made_by))
-    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', *content)), lang='en')}\n"
+    main = tag("main", *content, tag("footer", footer, made_by))
+    return f"<!doctype html>\n{tag('html', head, tag('body', main), lang='en')}\n"
 
 
 def _scorecard(studies: Sequence[Results]) -> Html:

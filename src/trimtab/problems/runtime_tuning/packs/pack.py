@@ -15,7 +15,7 @@ class Setting:
 
     args: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    text: str = ""  # of a configuration file, or a script
+    files: Mapping[str, str] = field(default_factory=dict)  # name in the directory of the run -> text
 
 
 @dataclass(frozen=True)
@@ -40,5 +40,5 @@ class Pack:
     def environment(self, values: Values) -> Mapping[str, str]:
         return self.setting(values).environment
 
-    def text(self, values: Values) -> str:
-        return self.setting(values).text
+    def files(self, values: Values) -> Mapping[str, str]:
+        return self.setting(values).files

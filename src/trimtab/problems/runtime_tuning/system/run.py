@@ -86,6 +86,13 @@ class Runner:
             raise UsageError(f"{answer['file'] or what.argv[0]}: {answer['error']}")
         return Measured(**answer)
 
+    def stop(self) -> None:
+        """Kill what runs. Unlike `close`, for another thread than the one that waits for it."""
+        line = self._line
+        if line is not None:
+            with suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
+
     def close(self) -> None:
         """End the process, and the program that it may be running."""
         if self._line is not None:

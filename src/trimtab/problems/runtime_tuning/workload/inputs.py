@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Inputs of the programs that are tuned, made from a seed: the same bytes on every machine."""
+
+from __future__ import annotations
+
+import random
+from typing import Final
+
+_SYLLABLES: Final = ("ba", "con", "der", "est", "fin", "gra", "hol", "in", "ju", "ker", "lo", "men", "nor", "op",
+                     "pre", "qui", "ra", "sta", "tor", "un", "ver", "wal", "xe", "yon", "zi")  # fmt: skip
+
+
+class Words:
+    """Words of a made-up language whose frequencies fall as 1/rank."""
+
+    def __init__(self, rng: random.Random, count: int = 3000) -> None:
+        self.rng = rng
+        self.words = ["".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(1, 4))) for _ in range(count)]
+        self.ranks = [1.0 / (rank + 1) for rank in range(count)]
+
+    def take(self, count: int) -> list[str]:
+        return self.rng.choices(self.words, self.ranks, k=count)
+
+    def sentence(self) -> str:
+        words = self.take(self.rng.randint(5, 14))
+        return " ".join(words).capitalize() + "."
+
+
+def records(seed: int, size: int) -> bytes:
+    """About `size` bytes such as servers write: log lines, JSON records, tables and prose, with parts that come again."""
+    rng = random.Random(seed)
+    words = Words(rng)
+    blocks: list[str] = []
+    total, clock = 0, 1_700_000_000
+    while total < size:
+        clock += rng.randint(1, 900)
+        if len(blocks) > 20 and rng.random() < 0.15:  # a copy from far back, with a small change
+            block = rng.choice(blocks).replace(rng.choice(words.words), rng.choice(words.words))
+        else:
+            block = rng.choice((_log, _json, _table, _prose))(rng, words, clock)
+        blocks.append(block)
+        total += len(block)
+    return "".join(blocks).encode()[:size]
+
+
+def _log(rng: random.Random, words: Words, clock: int) -> str:
+    lines = []
+    for _ in range(rng.randint(10, 60)):
+        clock += rng.randint(0, 3)
+        path = "/".join(words.take(rng.randint(1, 4)))
+        lines.append(
+            f'10.{rng.randint(0, 3)}.{rng.randint(0, 255)}.{rng.randint(1, 254)} {clock} "GET /{path}?id={rng.randint(1, 99999)}" '
+            f"{rng.choices((200, 304, 404, 500), (80, 12, 6, 2))[0]} {rng.randint(200, 40000)}\n"
+        )
+    return "".join(lines)
+
+
+def _json(rng: random.Random, words: Words, clock: int) -> str:
+    lines = []
+    for k in range(rng.randint(5, 40)):
+        tags = ",".join(f'"{word}"' for word in words.take(rng.randint(0, 5)))
+        lines.append(
+            f'{{"id":{clock + k},"name":"{" ".join(words.take(2))}","price":{rng.random() * 100:.2f},"tags":[{tags}],'
+            f'"active":{rng.choice(("true", "false"))}}}\n'
+        )
+    return "".join(lines)
+
+
+def _table(rng: random.Random, words: Words, clock: int) -> str:
+    level = rng.gauss(0, 5)
+    lines = []
+    for k in range(rng.randint(20, 120)):
+        level += rng.gauss(0, 0.3)
+        lines.append(f"{clock + 60 * k},{rng.choice(words.words[:40])},{level:.3f},{abs(int(level * 17)) % 256}\n")
+    return "".join(lines)
+
+
+def _prose(rng: random.Random, words: Words, clock: int) -> str:
+    return " ".join(words.sentence() for _ in range(rng.randint(5, 40))) + f"\n({clock})\n\n"

@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compile a C program and run it: ``compiled.py SOURCE REPEATS COMPILER ARGUMENT...``. Needs only Python.
+
+Prints ``run: S`` (CPU seconds of one run of the program), ``compile: S``, ``size: B``
+and ``output: HEX``, a digest of what the program printed, for the caller to compare.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+
+
+def cpu_seconds(command: list[str]) -> tuple[float, bytes]:
+    """CPU seconds of a command and of what it waited for, and its output. Ends this program if the command fails."""
+    with tempfile.TemporaryFile() as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out)
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"{command[0]} ended with {process.returncode}")
+        out.seek(0)
+        return used.ru_utime + used.ru_stime, out.read()
+
+
+def main() -> None:
+    source, repeats, *compiler = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        program = os.path.join(folder, "program")
+        compiling, _ = cpu_seconds([*compiler, "-o", program, source])
+        runs = [cpu_seconds([program, "7", "4"]) for _ in range(int(repeats))]
+        print(f"run: {sum(seconds for seconds, _ in runs) / len(runs):.6f}")
+        print(f"compile: {compiling:.6f}")
+        print(f"size: {os.path.getsize(program)}")
+        print(f"output: {hashlib.sha256(b''.join(output for _, output in runs)).hexdigest()[:16]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Compress a file and expand it: ``compressed.py FILE BYTES_PER_SECOND PROGRAM ARGUMENT...``. Needs only Python.
+
+Prints ``ship: S``, the CPU seconds of both plus the time of the compressed bytes on a
+link of that speed; ``compress: S``, ``expand: S``, ``bytes: N``, and ``output: HEX``, a
+digest of what came out again.
+"""
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+
+
+def cpu_seconds(command: list[str], target: str) -> float:
+    """CPU seconds of a command whose output goes to a file. Ends this program if the command fails."""
+    with open(target, "wb") as out:
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out)
+        _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{command[0]} ended with {process.returncode}")
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    source, speed, program, *options = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        packed, expanded = os.path.join(folder, "packed"), os.path.join(folder, "expanded")
+        there = cpu_seconds([program, "-q", *options, "-c", source], packed)
+        back = cpu_seconds([program, "-q", "-d", "-c", packed], expanded)
+        size = os.path.getsize(packed)
+        print(f"ship: {there + back + size / float(speed):.6f}")
+        print(f"compress: {there:.6f}")
+        print(f"expand: {back:.6f}")
+        print(f"bytes: {size}")
+        with open(expanded, "rb") as file:
+            print(f"output: {hashlib.sha256(file.read()).hexdigest()[:16]}")
+
+
+if __name__ == "__main__":
+    main()
