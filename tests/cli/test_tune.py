@@ -135,7 +135,7 @@ def test_several_at_a_time_are_pinned(tune: Tune, tmp_path: Path) -> None:
         trials = [json.loads(line)["trial"] for line in journal if '"kind":"trial"' in line]
         assert len(trials) == 9
         assert {trial["metrics"]["cores"] for trial in trials if trial["status"] == "ok"} == {1}
-    answer = tune("-j", str(cores + 1))
+    answer = tune("-j", str(cores + 1), "--out", "more")
     assert answer.code == 2 and "a free core each" in answer.err
 
 

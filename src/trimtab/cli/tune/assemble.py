@@ -47,7 +47,7 @@ def job(words: Sequence[str], asked: Mapping[str, Any]) -> Job:
         folder=Path.cwd(),
         stdin=asked["stdin"].resolve() if asked["stdin"] else None,
         prepare=tuple(shlex.split(asked["prepare"])) if asked["prepare"] else (),
-        shell=asked["shell"],
+        in_shell=asked["shell"],
         seconds=asked["timeout"] or 300.0,
         exit_code=asked["exit_code"],
         equal=tuple(asked["equal"]),

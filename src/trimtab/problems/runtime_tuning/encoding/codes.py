@@ -7,153 +7,60 @@ fraction u in [0, 1] of a number's range, or -1 - k for its k-th special value.
 
 from __future__ import annotations
 
-import itertools
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final, TypeAlias
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..space import Knob, KnobSpace, Value, Values
-
-Floats: TypeAlias = NDArray[np.float64]
-Bools: TypeAlias = NDArray[np.bool_]
-Ints: TypeAlias = NDArray[np.int64]
+from ..space import KnobSpace, Value, Values
+from .column import SAME, Bools, Column, Floats, Ints
 
 _CENTRES: Final = np.linspace(0.0, 1.0, 7)  # of the smooth effect of a number
 _WIDTH: Final = 0.45
-_SPECIAL_SHARE: Final = 0.2  # as in Knob.at
-_SAME: Final = 1e-9
-
-
-@dataclass(frozen=True)
-class Column:
-    """How one knob is turned into numbers."""
-
-    knob: Knob
-    ordered: bool = field(init=False)  # a number, or an enum of rising numbers
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "ordered", self.is_number or _rising(self.knob.choices))
-
-    @property
-    def is_number(self) -> bool:
-        return self.knob.kind in ("int", "real")
-
-    @cached_property
-    def count(self) -> int:
-        """How many values, for those that are listed; specials for a number."""
-        if self.is_number:
-            return len(self.knob.special)
-        return len(self.knob.choices) or math.factorial(len(self.knob.values))
-
-    @cached_property
-    def shape(self) -> Knob:
-        """The number without its specials."""
-        knob = self.knob
-        middle = knob.low if knob.kind == "int" else 0.5 * (knob.low + knob.high)
-        default = int(middle) if knob.kind == "int" else middle
-        return Knob(knob.name, knob.kind, default, knob.low, knob.high, knob.log)
-
-    def code(self, value: Value) -> float:
-        if not self.is_number:
-            return math.floor(self.knob.unit_of(value) * self.count)
-        assert isinstance(value, int | float)
-        if value in self.knob.special:
-            return -1.0 - self.knob.special.index(value)
-        return self.shape.unit_of(value)
-
-    def value(self, code: float) -> Value:
-        if not self.is_number:
-            return self.knob.at((code + 0.5) / self.count)
-        if code < 0:
-            return self.knob.special[round(-1.0 - code)]
-        return self.shape.at(code)
-
-    def spread(self, u: Floats) -> Floats:
-        """Codes at points of the unit interval, with the shares of `Knob.at`."""
-        if not self.is_number:
-            whole: Floats = np.floor(np.minimum(u, 1.0 - _SAME) * self.count)
-            return whole
-        if not self.count:
-            return self.rounded(u)
-        special = u < _SPECIAL_SHARE
-        index = np.floor(np.where(special, u, 0.0) / _SPECIAL_SHARE * self.count)
-        return np.where(special, -1.0 - index, self.rounded((u - _SPECIAL_SHARE) / (1.0 - _SPECIAL_SHARE)))
-
-    def rounded(self, u: Floats) -> Floats:
-        """Fractions moved to the nearest value that the number can have."""
-        u = np.clip(u, 0.0, 1.0)
-        knob = self.knob
-        if knob.kind == "real":
-            return u
-        if knob.log:
-            whole = np.clip(np.round(knob.low * (knob.high / knob.low) ** u), knob.low, knob.high)
-            fraction: Floats = np.log(whole / knob.low) / math.log(knob.high / knob.low)
-            return fraction
-        low, wide = knob.low - 0.5, knob.high - knob.low + 1.0
-        even: Floats = (np.clip(np.round(low + u * wide), knob.low, knob.high) - low) / wide
-        return even
-
-    def matches(self, codes: Floats, values: Sequence[Value]) -> Bools:
-        among = np.array([self.code(v) for v in values])
-        found: Bools = (np.abs(codes[:, None] - among) < _SAME).any(axis=1)
-        return found
-
-    def coordinates(self, codes: Floats) -> Floats:
-        """A block of a Euclidean space in which the knob's values are at most 1 apart.  (n, width)"""
-        if self.knob.kind == "permutation":
-            return self._orders(codes)
-        if self.is_number:
-            return self._with_specials(codes, np.where(codes < 0, 0.5, codes)[:, None])
-        if self.count == 2:
-            return codes[:, None].copy()
-        apart: Floats = (codes[:, None] == np.arange(self.count)) / math.sqrt(2.0)
-        if not self.ordered:
-            return apart
-        return np.hstack([math.sqrt(0.75) * codes[:, None] / (self.count - 1), 0.5 * apart])
-
-    def features(self, codes: Floats) -> Floats:
-        """A basis of the knob's own effect, of about unit prior variance.  (n, size)"""
-        if self.knob.kind == "permutation":
-            return self._orders(codes)
-        if not self.ordered:
-            which: Floats = (codes[:, None] == np.arange(self.count)).astype(np.float64)
-            return which
-        if self.is_number:
-            smooth = np.where(codes[:, None] < 0, 0.0, _bumps(np.clip(codes, 0.0, 1.0)))
-            return self._with_specials(codes, smooth)
-        return _bumps(codes / (self.count - 1))
-
-    def _with_specials(self, codes: Floats, block: Floats) -> Floats:
-        return np.hstack([block, codes[:, None] == -1.0 - np.arange(self.count)]) if self.count else block
-
-    def _orders(self, codes: Floats) -> Floats:
-        """Which of each pair of items comes first; squared distances are Kendall's.  (n, pairs)"""
-        pairs = list(itertools.combinations([str(v) for v in self.knob.values], 2))
-        rows = []
-        for code in codes:
-            order = self.value(float(code))
-            assert isinstance(order, tuple)
-            rows.append([order.index(a) < order.index(b) for a, b in pairs])
-        return np.array(rows, dtype=np.float64).reshape(-1, len(pairs)) / math.sqrt(len(pairs))
+_SPECIAL_SHARE: Final = 0.2  # of a number's draws, as in Knob.at
+_RANK: Final = 0.75  # of the squared distance of ordered steps; the rest is as between unordered ones
 
 
 class Encoding:
-    """The arrays of a space. All methods are vectorised over configurations."""
+    """The arrays of a space. All methods but `encode` and `decode` are vectorised over configurations and knobs."""
 
     def __init__(self, space: KnobSpace) -> None:
         self.space = space
         self.columns = tuple(Column(knob) for knob in space.knobs)
         self.size = len(self.columns)
         self._place = {knob.name: i for i, knob in enumerate(space.knobs)}
+        self.numbers = _places(c.is_number for c in self.columns)
+        self.listed = _places(not c.is_number for c in self.columns)
+        self.counts = np.array([c.count for c in self.columns], dtype=np.float64)
+        self._group()
         self.default: Floats = self.encode([space.default])[0]
-        probe = self.default[None, :]
-        self.owner = np.repeat(np.arange(self.size), [b.shape[1] for b in self._blocks(probe)])
-        self.feature_owner = np.repeat(np.arange(self.size), [c.features(probe[:, 0]).shape[1] for c in self.columns])
+
+    def _group(self) -> None:
+        """Which columns of coordinates and features belong to which knob."""
+        columns = self.columns
+        hot = [(i, k) for i, c in enumerate(columns) if c.kind in ("choice", "step") for k in range(c.count)]
+        special = [(i, -1 - k) for i in self.numbers for k in range(columns[i].count)]
+        self._two = _places(c.kind == "two" for c in columns)
+        self.steps = _places(c.kind == "step" for c in columns)
+        self._orders = _places(c.kind == "order" for c in columns)
+        self._hot_knob, self._hot_code = _pairs(hot)
+        self.special_knob, self.special_code = _pairs(special)
+        weight = np.sqrt(np.array([0.5 * (1.0 - _RANK) if i in self.steps else 0.5 for i in range(self.size)]))
+        self._hot_weight = weight[self._hot_knob]
+        pairs = [np.full(columns[i].pairs, i) for i in self._orders]
+        conditional = np.array(self._conditional, dtype=np.int64)
+        self.owner: Ints = np.concatenate(
+            [self.numbers, self.special_knob, self._two, self.steps, self._hot_knob, *pairs, conditional]
+        ).astype(np.int64)
+
+        choices = [(i, k) for i, c in enumerate(columns) if c.kind in ("choice", "two") for k in range(c.count)]
+        self._choice_knob, self._choice_code = _pairs(choices)
+        self._smooth = np.concatenate([self.numbers, self.steps]).astype(np.int64)
+        many = _WHITEN.shape[1]
+        self.feature_owner: Ints = np.concatenate(
+            [np.repeat(self._smooth, many), self.special_knob, self._choice_knob, *pairs]
+        ).astype(np.int64)
 
     def encode(self, configurations: Sequence[Values]) -> Floats:
         """Codes of canonical configurations.  (n, knobs)"""
@@ -166,7 +73,43 @@ class Encoding:
 
     def spread(self, u: Floats) -> Floats:
         """Canonical codes at points of the unit cube.  (n, knobs)"""
-        return self.canonical(np.column_stack([c.spread(u[:, i]) for i, c in enumerate(self.columns)]))
+        return self.canonical(self.anywhere(u))
+
+    def anywhere(self, u: Floats) -> Floats:
+        """Codes at points of the unit cube, with the shares of `Knob.at`, inactive knobs as well.  (n, knobs)"""
+        codes = np.floor(np.minimum(u, 1.0 - SAME) * np.maximum(self.counts, 1.0))
+        if len(self.numbers):
+            x, count = u[:, self.numbers], self.counts[self.numbers]
+            has = count > 0
+            special = has & (x < _SPECIAL_SHARE)
+            index = np.floor(np.where(special, x, 0.0) / _SPECIAL_SHARE * count)
+            regular = np.where(has, (x - _SPECIAL_SHARE) / (1.0 - _SPECIAL_SHARE), x)
+            codes[:, self.numbers] = np.where(special, -1.0 - index, self.rounded(regular))
+        return codes
+
+    def rounded(self, fractions: Floats) -> Floats:
+        """Fractions of `numbers` moved to the nearest value that each can have.  (n, numbers)"""
+        u = np.clip(fractions, 0.0, 1.0)
+        log, plain = self._whole
+        if len(log):
+            low, high = self._range[:, log]
+            whole = np.clip(np.round(low * (high / low) ** u[:, log]), low, high)
+            u[:, log] = np.log(whole / low) / np.log(high / low)
+        if len(plain):
+            low, high = self._range[:, plain]
+            wide = high - low + 1.0
+            u[:, plain] = (np.clip(np.round(low - 0.5 + u[:, plain] * wide), low, high) - low + 0.5) / wide
+        return u
+
+    @cached_property
+    def _range(self) -> Floats:
+        return np.array([[self.columns[i].knob.low, self.columns[i].knob.high] for i in self.numbers]).T
+
+    @cached_property
+    def _whole(self) -> tuple[Ints, Ints]:
+        """Places in `numbers` of whole ones: logarithmic, and not."""
+        knobs = [self.columns[i].knob for i in self.numbers]
+        return _places(k.kind == "int" and k.log for k in knobs), _places(k.kind == "int" and not k.log for k in knobs)
 
     def canonical(self, codes: Floats) -> Floats:
         """Inactive knobs at their defaults."""
@@ -181,8 +124,11 @@ class Encoding:
         active = np.ones(codes.shape, dtype=np.bool_)
         active[:, list(self._conditional)] = False
         for _ in self._conditional:  # as many rounds as a chain of conditions can be long
+            before = active.copy()
             for i in self._conditional:
                 active[:, i] = self._all_match(codes, self.columns[i].knob.when, active)
+            if (before == active).all():
+                break
         return active
 
     def allowed(self, codes: Floats) -> Bools:
@@ -202,43 +148,63 @@ class Encoding:
         return met
 
     def coordinates(self, codes: Floats) -> Floats:
-        """Points whose squared distances, knob by knob (`owner`), the interaction kernel weighs.  (n, sum of widths)"""
-        return np.hstack(self._blocks(codes))
+        """Points in which two values of a knob (`owner`) are at most 1 apart.  (n, len(owner))
 
-    def _blocks(self, codes: Floats) -> list[Floats]:
-        blocks = [c.coordinates(codes[:, i]) for i, c in enumerate(self.columns)]
-        if self._conditional:  # "does not matter" is a place of its own, beside the middle (Hutter and Osborne 2013)
-            active = self.active(codes)
-            for i in self._conditional:
-                off = ~active[:, i]
-                blocks[i] = np.hstack([np.where(off[:, None], 0.0, blocks[i]), 0.5 * off[:, None]])
-        return blocks
+        Numbers are their fraction, specials apart from it; choices are the corners of
+        a simplex; steps are both; the squared distance of orders is Kendall's.
+        """
+        number = codes[:, self.numbers]
+        blocks = [
+            np.where(number < 0, 0.5, number),
+            codes[:, self.special_knob] == self.special_code,
+            codes[:, self._two],
+            np.sqrt(_RANK) * codes[:, self.steps] / (self.counts[self.steps] - 1.0),
+            (codes[:, self._hot_knob] == self._hot_code) * self._hot_weight,
+            *(self.columns[i].orders(codes[:, i]) for i in self._orders),
+        ]
+        if not self._conditional:
+            return np.hstack(blocks)
+        # "does not matter" is a place of its own, beside the middle (Hutter and Osborne 2013)
+        off = ~self.active(codes)
+        points = np.hstack([*blocks, np.zeros((len(codes), len(self._conditional)))])
+        points[off[:, self.owner]] = 0.0
+        points[:, -len(self._conditional) :] = 0.5 * off[:, list(self._conditional)]
+        return points
 
     def features(self, codes: Floats) -> Floats:
-        """The bases of all knobs side by side; inactive knobs have no effect.  (n, sum of sizes)"""
-        blocks = [c.features(codes[:, i]) for i, c in enumerate(self.columns)]
-        if self._conditional:
-            active = self.active(codes)
-            for i in self._conditional:
-                blocks[i] = blocks[i] * active[:, i, None]
-        return np.hstack(blocks)
+        """A basis of each knob's own effect, of unit prior variance.  (n, len(feature_owner))
+
+        Inactive knobs have none.
+        """
+        smooth = codes[:, self._smooth] / np.where(self.counts[self._smooth] > 2, self._scales, 1.0)
+        bumps = np.exp(-0.5 * ((np.maximum(smooth, 0.0)[:, :, None] - _CENTRES) / _WIDTH) ** 2) @ _WHITEN
+        bumps[smooth < 0] = 0.0
+        blocks = [
+            bumps.reshape(len(codes), -1),
+            codes[:, self.special_knob] == self.special_code,
+            codes[:, self._choice_knob] == self._choice_code,
+            *(self.columns[i].orders(codes[:, i]) for i in self._orders),
+        ]
+        found = np.hstack(blocks)
+        return found * self.active(codes)[:, self.feature_owner] if self._conditional else found
+
+    @cached_property
+    def _scales(self) -> Floats:
+        """What codes of `_smooth` are divided by to be fractions."""
+        return np.array([1.0 if self.columns[i].is_number else self.counts[i] - 1.0 for i in self._smooth])
 
 
-def _rising(values: tuple[Value, ...]) -> bool:
-    """Three or more numbers in rising order are steps of one scale."""
-    if len(values) < 3 or any(isinstance(v, bool | str | tuple) for v in values):
-        return False
-    numbers = [float(v) for v in values if isinstance(v, int | float)]
-    return numbers == sorted(numbers)
+def _places(flags: object) -> Ints:
+    return np.flatnonzero(np.array(list(flags), dtype=np.bool_))  # type: ignore[call-overload]
 
 
-def _bumps(u: Floats) -> Floats:
-    """Nyström features of a 1-D Gaussian kernel.  (n, centres)"""
-    features: Floats = np.exp(-0.5 * ((u[:, None] - _CENTRES) / _WIDTH) ** 2) @ _WHITEN
-    return features
+def _pairs(pairs: Sequence[tuple[int, int]]) -> tuple[Ints, Floats]:
+    table = np.array(pairs, dtype=np.int64).reshape(-1, 2)
+    return table[:, 0], table[:, 1].astype(np.float64)
 
 
 def _whitening() -> Floats:
+    """Makes Nyström features of a 1-D Gaussian kernel from its values at the centres."""
     gram = np.exp(-0.5 * ((_CENTRES[:, None] - _CENTRES) / _WIDTH) ** 2)
     values, vectors = np.linalg.eigh(gram)
     keep = values > 1e-4 * values.max()

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .codes import Encoding, Floats
+from .codes import Encoding
+from .column import Floats
 
 
 def design(encoding: Encoding, count: int, seed: int) -> Floats:

@@ -23,7 +23,8 @@ _CUTS: Final = 6  # of a number's range at most, each way
 _LITERAL: Final = 0.03  # prior mean of a literal being a rule
 _PAIR: Final = 0.002
 _FLAKY: Final = 0.01  # any trial may fail by chance
-_ROUNDS: Final = 25
+_ROUNDS: Final = 20
+_CLEARED: Final = 2  # trials that worked in spite of it, after which a hypothesis is dropped
 _STRICT: Final = 0.95  # how often a true rule makes a trial fail
 
 
@@ -43,29 +44,30 @@ class Feasibility:
         """(m,)"""
         if not len(self._belief):
             return np.full(len(codes), 1.0)
-        holds = self._table(codes)
+        holds = self._table(codes, self._literals)
         fires = holds[:, self._first] & holds[:, self._second]
         chance: Floats = np.exp(fires @ np.log1p(-_STRICT * self._belief))
         return chance
 
     def _learn(self, codes: Floats, valid: Bools) -> None:
-        self._literals = self._all_literals(codes)
-        holds = self._table(codes)
-        some = np.asarray(holds[~valid].any(axis=0))  # a literal that held in no failure explains none
-        self._literals = [lit for lit, keep in zip(self._literals, some, strict=True) if keep]
+        literals = self._all_literals(codes)
+        holds = self._table(codes, literals)
+        some = np.flatnonzero(holds[~valid].any(axis=0))  # a literal that held in no failure explains none
         holds = holds[:, some]
-        one = np.arange(holds.shape[1])
-        a, b = np.triu_indices(holds.shape[1], 1)
-        knob = np.array([k for k, _, _ in self._literals])
-        apart = knob[a] != knob[b]
-        first, second = np.r_[one, a[apart]], np.r_[one, b[apart]]
-        fires = holds[:, first] & holds[:, second]
-        keep = fires[~valid].any(axis=0)
-        first, second, fires = first[keep], second[keep], fires[:, keep]
+        knob = np.array([literals[j][0] for j in some])
+        together = holds[~valid].T.astype(np.float64) @ holds[~valid]
+        cleared = holds[valid].T.astype(np.float64) @ holds[valid]
+        apart = (knob[:, None] != knob) & (together > 0) & (cleared <= _CLEARED)
+        one = np.flatnonzero(cleared.diagonal() <= _CLEARED)
+        a, b = np.nonzero(np.triu(apart, 1))
+        first, second = np.r_[one, a], np.r_[one, b]
         prior = np.where(first == second, _LITERAL, _PAIR)
-        belief = _believe(fires.astype(np.float64), valid, prior)
-        matters = belief > 1e-4
-        self._first, self._second, self._belief = first[matters], second[matters], belief[matters]
+        belief = _believe((holds[:, first] & holds[:, second]).astype(np.float64), valid, prior)
+        matters = belief > 1e-3
+        used, place = np.unique(np.r_[first[matters], second[matters]], return_inverse=True)
+        self._literals = [literals[some[j]] for j in used]
+        self._first, self._second = np.split(place, 2)
+        self._belief = belief[matters]
 
     def _all_literals(self, codes: Floats) -> list[tuple[int, str, float]]:
         """(knob, "is" or "<=" or ">", code)"""
@@ -82,10 +84,10 @@ class Feasibility:
                 literals += [(i, "is", float(c)) for c in seen]
         return literals
 
-    def _table(self, codes: Floats) -> Bools:
+    def _table(self, codes: Floats, literals: list[tuple[int, str, float]]) -> Bools:
         """Which literals hold.  (n, literals)"""
-        table = np.zeros((len(codes), len(self._literals)), dtype=np.bool_)
-        for j, (i, way, at) in enumerate(self._literals):
+        table = np.zeros((len(codes), len(literals)), dtype=np.bool_)
+        for j, (i, way, at) in enumerate(literals):
             x = codes[:, i]
             table[:, j] = x == at if way == "is" else (x >= 0) & (x <= at) if way == "<=" else x > at
         return table

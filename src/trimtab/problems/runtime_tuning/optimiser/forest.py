@@ -60,7 +60,7 @@ class Forest:
 
 
 def grow(
-    x: Floats, y: Floats, weight: Floats, rng: np.random.Generator, *, trees: int = 24, tries: int = 8, least: int = 3
+    x: Floats, y: Floats, weight: Floats, rng: np.random.Generator, *, trees: int = 16, tries: int = 6, least: int = 3
 ) -> Forest:
     """A forest on rows of features; `weight` is how many runs a row stands for."""
     n = len(y)

@@ -59,13 +59,10 @@ class Region:
         """Up to two knobs changed, numbers by at most a tenth of their range."""
         codes = mutated(self._encoding, parents, 400, rng)
         home = parents[rng.integers(0, len(parents), len(codes))]
-        numbers = np.array([c.is_number for c in self._encoding.columns])
-        close = np.clip(codes, np.maximum(home - 0.1, 0.0), np.minimum(home + 0.1, 1.0))
-        codes = np.where(numbers & (home >= 0) & (codes >= 0), close, codes)
-        codes = np.column_stack(
-            [c.rounded(codes[:, i]) if c.is_number else codes[:, i] for i, c in enumerate(self._encoding.columns)]
-        )
-        codes = np.where(numbers & (home < 0), home, codes)
+        numbers = self._encoding.numbers
+        here, there = home[:, numbers], codes[:, numbers]
+        close = self._encoding.rounded(np.clip(there, here - 0.1, here + 0.1))
+        codes[:, numbers] = np.where(here < 0, here, np.where(there < 0, there, close))
         change = rng.random(codes.shape).argsort(axis=1) < rng.integers(1, 3, len(codes))[:, None]
         near = distinct(self._encoding.canonical(np.where(change, codes, home)))
         return near[self._encoding.allowed(near)]

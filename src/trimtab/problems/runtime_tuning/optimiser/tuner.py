@@ -186,7 +186,7 @@ class Tuner:
         pool.append(parents)
         codes = self._open(distinct(np.vstack(pool)))
         score = models.score(codes)
-        for _ in range(3):
+        for _ in range(3 if few else 2):
             top = codes[np.argsort(-score)[: 3 if few else 2]]
             near = self._open(distinct(np.vstack([neighbours(self.encoding, one, rng) for one in top])))
             if not len(near):

@@ -43,7 +43,7 @@ def read_target(path: Path) -> Target:
             folder=folder,
             stdin=folder / fields["stdin"] if "stdin" in fields else None,
             prepare=tuple(fields.get("prepare", ())),
-            shell=fields.get("shell", False),
+            in_shell=fields.get("shell", False),
             seconds=seconds(fields["timeout"]) if "timeout" in fields else 300.0,
             exit_code=fields.get("exit_code", 0),
             equal=tuple(fields.get("equal", ())),
