@@ -34,9 +34,9 @@ JAVA = """[Global flags]
 openjdk version "17.0.15" 2025-04-15
 """
 RANGES = """[Global flags ranges]
-     intx TieredStopAtLevel                        [ 0                         ...             4 ]     {product} {default}
-      int ActiveProcessorCount                     [                           ...               ]     {product} {default}
-   double EscapeAnalysisTimeout                    [ 0.000                     ...      1000.000 ]  {C2 product} {default}
+     intx TieredStopAtLevel                        [ 0                         ... 4 ] {product} {default}
+      int ActiveProcessorCount                     [                           ... ] {product} {default}
+   double EscapeAnalysisTimeout                    [ 0.000                     ...1000.000 ]  {C2 product} {default}
 """
 XZ = """  --lzma2[=OPTS]      more of the following options (valid values; default):
                         preset=PRE reset options to a preset (0-9[e])
@@ -73,7 +73,13 @@ def test_parameters_of_gcc():
 
 def test_what_a_jvm_wants_unlocked_is_not_on_offer():
     found = {flag.name: flag for flag in jvm.printed(JAVA)}
-    assert set(found) == {"AlwaysPreTouch", "BackEdgeThreshold", "EscapeAnalysisTimeout", "HeapDumpPath", "MaxInlineSize"}
+    assert set(found) == {
+        "AlwaysPreTouch",
+        "BackEdgeThreshold",
+        "EscapeAnalysisTimeout",
+        "HeapDumpPath",
+        "MaxInlineSize",
+    }
     assert found["MaxInlineSize"].value == "40"  # as the command line sets it
     assert "C2" in found["MaxInlineSize"].marks
 

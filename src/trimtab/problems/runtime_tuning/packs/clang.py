@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""clang: its level, the flags that ``--help`` lists, and options of LLVM with the values that ``-mllvm -print-all-options`` prints."""
+"""clang: its level, the flags of ``--help``, and options of LLVM with their values (``-mllvm -print-all-options``)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def _knobs(path: Path, level: str, everything: bool) -> Iterator[Knob]:
     for flag in _FLAGS:
         if flag in listed:
             yield Knob(flag, "enum", "level", values=("level", "on", "off"))
-    for name, value in options(ask([path, level, "-mllvm", "-print-all-options", "-c", "-x", "c", "/dev/null", "-o", "/dev/null"])):
+    for name, value in options(
+        ask([path, level, "-mllvm", "-print-all-options", "-c", "-x", "c", "/dev/null", "-o", "/dev/null"])
+    ):
         if name in _OPTIONS or (everything and not _KEPT.search(name)):
             knob = _option(name, value)
             if knob:

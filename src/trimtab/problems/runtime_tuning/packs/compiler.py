@@ -87,7 +87,9 @@ def _parameter(option: _Option) -> Knob | None:
         low, high, log = option.low, option.high, False
     else:
         low, high, log = around(default, option.low, option.high)
-    return Knob("param-" + option.name, "int", default, low, high, log) if low < high and low <= default <= high else None
+    return (
+        Knob("param-" + option.name, "int", default, low, high, log) if low < high and low <= default <= high else None
+    )
 
 
 def flags(text: str) -> Iterator[_Option]:

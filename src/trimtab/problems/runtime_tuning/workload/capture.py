@@ -48,7 +48,9 @@ def command(what: str, output: str, minutes: float, keep: tuple[str, ...], as_js
     journal = path.with_name(f".{path.name}.partial")
     until = time.monotonic() + 60.0 * minutes
     runs = _measure(campaign, journal, until, quiet=as_json)
-    table = Table(target.name, target.space, target.objective, rows(target.space, target.objective, runs, keep), about(campaign))
+    table = Table(
+        target.name, target.space, target.objective, rows(target.space, target.objective, runs, keep), about(campaign)
+    )
     table.save(path)
     done = len(runs) >= campaign.runs
     if done:
