@@ -11,12 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from trimtab.core.errors import UnknownName, UsageError
-from trimtab.problems.runtime_tuning import packs
+from trimtab.problems.runtime_tuning import packs, spacefile
 from trimtab.problems.runtime_tuning.problem import Constraint, Objective
 from trimtab.problems.runtime_tuning.space import KnobSpace
 from trimtab.problems.runtime_tuning.system.command import MEASURES, Command
-
-from .space import read_space
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,7 @@ def job(words: Sequence[str], asked: Mapping[str, Any]) -> Job:
     loaded = tuple(_load(name, words, everything=asked["all_knobs"]) for name in asked["pack"] or ())
     spaces = [pack.space for pack in loaded]
     if asked["space"] is not None:
-        spaces.append(read_space(asked["space"]))
+        spaces.append(spacefile.read(asked["space"]))
     if not spaces:
         raise UsageError(
             f"there are no knobs: name a pack (--pack {'|'.join(packs.names())}), or your own file (--space my.toml)"
@@ -49,7 +47,7 @@ def job(words: Sequence[str], asked: Mapping[str, Any]) -> Job:
         folder=Path.cwd(),
         stdin=asked["stdin"].resolve() if asked["stdin"] else None,
         prepare=tuple(shlex.split(asked["prepare"])) if asked["prepare"] else (),
-        shell=asked["shell"],
+        in_shell=asked["shell"],
         seconds=asked["timeout"] or 300.0,
         exit_code=asked["exit_code"],
         equal=tuple(asked["equal"]),
@@ -72,7 +70,7 @@ def _load(name: str, words: Sequence[str], *, everything: bool) -> packs.Pack:
         raise UnknownName("knob pack", name, packs.names())
     usual = packs.PACKS[name][1]
     tool = next((word for word in words if Path(word).name == usual and shutil.which(word)), "")
-    return packs.load(name, tool, everything=everything)
+    return packs.load(name, tool, everything=everything, base=packs.base(name, words))
 
 
 def _objective(command: Command, asked: Mapping[str, Any]) -> Objective:

@@ -34,7 +34,7 @@ def write(path: Path, job: Job, answer: Answer, crowded: Sequence[float]) -> Pat
 
 
 def page(job: Job, answer: Answer, crowded: Sequence[float]) -> str:
-    program = Path(job.command.argv[0].split()[0] if job.command.shell else job.command.argv[0]).name
+    program = Path(job.command.argv[0].split()[0] if job.command.in_shell else job.command.argv[0]).name
     title = f"Tuning {program}"
     first, *others = notes(job, answer, crowded)
     top = tag(

@@ -17,7 +17,7 @@ from trimtab.problems.runtime_tuning.system.importance import main_effects
 from trimtab.problems.runtime_tuning.system.journal import Journal
 from trimtab.problems.runtime_tuning.system.minimise import Reduction, minimise
 from trimtab.problems.runtime_tuning.system.pairs import Interval, Turns
-from trimtab.problems.runtime_tuning.system.proof import MOST, pairs_for, prove
+from trimtab.problems.runtime_tuning.system.proof import ENOUGH, LEAST, MOST, pairs_for, prove
 from trimtab.problems.runtime_tuning.system.records import Record
 from trimtab.problems.runtime_tuning.system.tuning import Answer, Plan, Tuning
 
@@ -104,11 +104,21 @@ def test_an_interval_against_the_textbook() -> None:
 
 
 def test_the_size_of_a_proof() -> None:
-    assert pairs_for(-0.5, 0.02, math.inf, 1.0) == 8  # plain to see
+    assert pairs_for(-0.5, 0.02, math.inf, 1.0) == ENOUGH  # plain to see
     assert pairs_for(-0.02, 0.1, math.inf, 1.0) == MOST
-    assert 8 < pairs_for(-0.2, 0.07, math.inf, 1.0) < MOST
+    assert ENOUGH < pairs_for(-0.2, 0.1, math.inf, 1.0) < MOST
     assert pairs_for(-0.02, 0.1, 20.0, 2.0) == 10  # what there is time for
-    assert pairs_for(-0.02, 0.1, 1.0, 2.0) == 8
+    assert pairs_for(-0.02, 0.1, 1.0, 2.0) == LEAST
+
+
+def test_a_reported_gain_lies_in_the_interval_of_a_few_fresh_pairs_nine_times_in_ten() -> None:
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(4000):
+        reported = float(rng.standard_normal(ENOUGH).mean())
+        again = Interval.of(list(rng.standard_normal(LEAST)))
+        inside += again.low <= reported <= again.high
+    assert inside / 4000 >= 0.9
 
 
 def least(path: Path, meter: Fake, values: Values = BEST) -> Reduction:

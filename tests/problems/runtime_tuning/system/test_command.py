@@ -21,7 +21,11 @@ RUN = Path("/run/here")
 
 
 def write(changed: Mapping[str, Value]) -> Setting:
-    return Setting(tuple(f"--{k}={v}" for k, v in changed.items()), {"TOOL": str(len(changed))}, f"{dict(changed)}\n")
+    return Setting(
+        tuple(f"--{k}={v}" for k, v in changed.items()),
+        {"TOOL": str(len(changed))},
+        {"tool.conf": f"{dict(changed)}\n"},
+    )
 
 
 PACK = Pack("tool", "/bin/tool", "1", SPACE, write)
@@ -53,17 +57,17 @@ def test_arguments_environment_and_files() -> None:
 
 
 def test_a_pack_says_what_differs_from_the_default() -> None:
-    command = Command(("echo", "{tool}", "{tool.file}", "end"), SPACE, packs=(PACK,))
-    assert command.invocation(SPACE.default, RUN).argv == ("echo", "/run/here/tool.file", "end")
+    command = Command(("echo", "{tool}", "end"), SPACE, packs=(PACK,))
+    assert command.invocation(SPACE.default, RUN).argv == ("echo", "end")
     made = command.invocation({**SPACE.default, "level": 5}, RUN)
-    assert made.argv == ("echo", "--level=5", "/run/here/tool.file", "end")
+    assert made.argv == ("echo", "--level=5", "end")
     assert made.environment["TOOL"] == "1"
-    assert command.texts({**SPACE.default, "level": 5}, RUN) == {"tool.file": "{'level': 5}\n"}
+    assert command.texts({**SPACE.default, "level": 5}, RUN) == {"tool.conf": "{'level': 5}\n"}
 
 
 def test_a_shell_sees_quoted_values_only(runner: Runner, tmp_path: Path) -> None:
     command = Command(
-        ("echo {level} {mode} | tr 5 6; echo {tool} {tool.file} > /dev/null",), SPACE, packs=(PACK,), shell=True,
+        ("echo {level} {mode} | tr 5 6; echo {tool} > /dev/null",), SPACE, packs=(PACK,), in_shell=True,
         folder=tmp_path, metrics={"six": r"(6)"},
     )  # fmt: skip
     assert command.invocation(CHANGED, RUN).argv[:2] == ("/bin/sh", "-c")
@@ -79,9 +83,8 @@ def test_a_shell_sees_quoted_values_only(runner: Runner, tmp_path: Path) -> None
         (lambda: Command(("nothing-of-that-name", "{level}", "{mode}"), SPACE), "command not found: nothing-of"),
         (lambda: Command(("echo", "{levle}", "{mode}"), SPACE), "'levle'. Did you mean 'level'"),
         (lambda: Command(("echo", "{level}"), SPACE), r"knob 'mode' is nowhere in the command: write \{mode\}"),
-        (lambda: Command(("echo", "{tool.file}"), SPACE, (PACK,)), r"needs \{tool\}"),
-        (lambda: Command(("echo", "{tool}"), SPACE, (PACK,)), r"needs \{tool.file\}"),
-        (lambda: Command(("echo", "x{tool}", "{tool.file}"), SPACE, (PACK,)), "of its own, not 'x{tool}'"),
+        (lambda: Command(("echo",), SPACE, (PACK,)), r"needs \{tool\}"),
+        (lambda: Command(("echo", "x{tool}"), SPACE, (PACK,)), "of its own, not 'x{tool}'"),
         (lambda: python("", metrics={"tps": "tps"}), "needs a group"),
         (lambda: python("", metrics={"tps": "("}), "no regular expression"),
         (lambda: python("", metrics={"cpu": "(.)"}), "name is taken"),

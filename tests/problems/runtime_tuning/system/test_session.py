@@ -120,7 +120,7 @@ def test_the_budget_is_kept(tmp_path: Path) -> None:
 
 def tuning(path: Path, meter: Fake, header: dict[str, Any] | None = None) -> Tuning:
     journal = Journal(path, header or {"seed": 0, "command": {"argv": ["a"]}})
-    meter.n = sum(len(row["shots"]) if row["kind"] == "trial" else len(row["order"]) for row in journal.rows)
+    meter.n = sum(len(row.get("shots", row.get("order", ()))) for row in journal.rows)
     plan = Plan(trials=25, minimise=True)
     return Tuning(SPACE, Objective(), Draws(seed=3), [meter], journal, seed=3, plan=plan)
 
@@ -147,7 +147,11 @@ def test_a_run_that_is_cut_off_anywhere_ends_the_same(tmp_path: Path) -> None:
 
 
 def test_another_command_is_said(tmp_path: Path) -> None:
-    tuning(tmp_path / "j", Fake()).journal.close()
+    with tuning(tmp_path / "j", Fake()).journal as journal:
+        assert not journal.rows
+    tuning(tmp_path / "j", Fake(), {"seed": 2}).journal.close()  # nothing came of the first
+    with tuning(tmp_path / "j", Fake()).journal as journal:
+        journal.append({"kind": "probe"})
     with pytest.raises(UsageError, match=r'another command: command.argv was \["a"\], and is \["b"\]'):
         tuning(tmp_path / "j", Fake(), {"seed": 0, "command": {"argv": ["b"]}})
     with pytest.raises(UsageError, match="another seed: seed was 0, and is 1"):

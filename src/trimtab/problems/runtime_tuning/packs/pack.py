@@ -15,7 +15,7 @@ class Setting:
 
     args: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    files: Mapping[str, str] = field(default_factory=dict)  # name in the directory of the run -> text
+    text: str = ""  # of a file: ``{pack.file}`` in a command is its path
 
 
 @dataclass(frozen=True)
@@ -40,5 +40,5 @@ class Pack:
     def environment(self, values: Values) -> Mapping[str, str]:
         return self.setting(values).environment
 
-    def files(self, values: Values) -> Mapping[str, str]:
-        return self.setting(values).files
+    def text(self, values: Values) -> str:
+        return self.setting(values).text

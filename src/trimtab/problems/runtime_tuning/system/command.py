@@ -41,9 +41,9 @@ class Command:
 
     In arguments, values of the environment and files, ``{knob}`` is the knob's value
     and ``{run}`` the directory of this run, which is removed after it. An argument
-    that is nothing but ``{pack}`` becomes the pack's arguments, and ``{pack.file}`` is
-    the path of a file with the pack's text. Arguments are never seen by a shell unless
-    `shell` is set; then they are one text for ``sh -c``, and values come quoted.
+    that is nothing but ``{pack}`` becomes the pack's arguments; the files that it has
+    are written into ``{run}``. Arguments are never seen by a shell unless `in_shell` is
+    set; then they are one text for ``sh -c``, and values come quoted.
     """
 
     argv: tuple[str, ...]
@@ -54,7 +54,7 @@ class Command:
     folder: Path | None = None
     stdin: Path | None = None
     prepare: tuple[str, ...] = ()  # run before each measurement, not measured
-    shell: bool = False
+    in_shell: bool = False
     seconds: float = 300.0  # a run may take, wall
     exit_code: int = 0
     equal: tuple[str, ...] = ()  # "stdout", "stderr" or a file: must come out as it does by default
@@ -91,7 +91,9 @@ class Command:
         """The files to be written into the run's directory before it starts."""
         words = self._words(values, run)
         texts = {name: placeholders.fill(text, words) for name, text in self.files.items()}
-        return texts | {_file(pack): pack.text(self._part(pack, values)) for pack in self.packs}
+        for pack in self.packs:
+            texts |= pack.files(self._part(pack, values))
+        return texts
 
     def outputs(self, values: Values, run: Path) -> dict[str, Path]:
         """The file behind each name in `equal`, but for the standard streams."""
@@ -103,7 +105,7 @@ class Command:
         """The command line of a configuration, for a person to copy; ``{run}`` is left as it is."""
         made = self.invocation(values, Path("{run}"))
         settings = [f"{n}={shlex.quote(v)}" for n, v in made.environment.items() if n != "TMPDIR"]
-        return " ".join([*settings, made.argv[-1] if self.shell else shlex.join(made.argv)])
+        return " ".join([*settings, made.argv[-1] if self.in_shell else shlex.join(made.argv)])
 
     def describe(self) -> dict[str, Any]:
         """What results depend on, as plain values: a journal is of one such description."""
@@ -115,7 +117,7 @@ class Command:
             "folder": str(self.folder or ""),
             "stdin": str(self.stdin or ""),
             "prepare": list(self.prepare),
-            "shell": self.shell,
+            "in_shell": self.in_shell,
             "seconds": self.seconds,
             "exit_code": self.exit_code,
             "equal": list(self.equal),
@@ -124,7 +126,7 @@ class Command:
         }
 
     def _arguments(self, template: Sequence[str], values: Values, words: Mapping[str, str]) -> tuple[str, ...]:
-        if self.shell:
+        if self.in_shell:
             quoted = {name: shlex.quote(word) for name, word in words.items()}
             return ("/bin/sh", "-c", placeholders.fill(" ".join(template), quoted | self._groups(values)))
         return tuple(self._expand(template, values, words))
@@ -139,8 +141,7 @@ class Command:
                 yield placeholders.fill(argument, words)
 
     def _words(self, values: Values, run: Path) -> dict[str, str]:
-        words = {knob.name: knob.show(values[knob.name]) for knob in self.space.knobs}
-        return words | {_file(pack): str(run / _file(pack)) for pack in self.packs} | {RUN: str(run)}
+        return {knob.name: knob.show(values[knob.name]) for knob in self.space.knobs} | {RUN: str(run)}
 
     def _part(self, pack: Pack, values: Values) -> Values:
         return {knob.name: values[knob.name] for knob in pack.space.knobs}
@@ -166,12 +167,11 @@ class Command:
             raise UsageError(f"knob {taken!r}: that name has another meaning in a command; rename it")
         texts = [*self.argv, *self.prepare, *self.environment.values(), *self.files.values(), *self.equal]
         found = placeholders.used(texts)
-        files = {_file(pack) for pack in self.packs}
-        for name in sorted(found - knobs - groups - files - {RUN}):
-            raise UnknownName("knob or pack", name, knobs | groups | files | {RUN})
+        for name in sorted(found - knobs - groups - {RUN}):
+            raise UnknownName("knob or pack", name, knobs | groups | {RUN})
         for argument in (*self.argv, *self.prepare):
             for name in placeholders.names(argument):
-                if name in groups and placeholders.whole(argument) != name and not self.shell:
+                if name in groups and placeholders.whole(argument) != name and not self.in_shell:
                     raise UsageError(
                         f"{{{name}}} stands for several arguments and must be one of its own, not {argument!r}"
                     )
@@ -180,21 +180,14 @@ class Command:
             raise UsageError(f"knob {name!r} is nowhere in the command: write {{{name}}} where its value belongs")
         for pack in self.packs:
             rng = np.random.default_rng(0)
-            settings = [pack.setting(pack.space.draw(rng)) for _ in range(_DRAWS)]
-            if pack.name not in found and any(setting.args for setting in settings):
+            speaks = any(pack.arguments(pack.space.draw(rng)) for _ in range(_DRAWS))
+            if pack.name not in found and speaks:
                 raise UsageError(f"the command needs {{{pack.name}}}, an argument of its own, where the options go")
-            if _file(pack) not in found and any(setting.text for setting in settings):
-                raise UsageError(f"the command needs {{{_file(pack)}}}, the file with the settings")
 
     def _check_program(self) -> None:
         program = self.argv[0]
-        if self.shell or placeholders.names(program):
+        if self.in_shell or placeholders.names(program):
             return
         here = str(Path(self.folder or "", program)) if os.sep in program else program
         if shutil.which(here) is None:
             raise UsageError(f"command not found: {program}")
-
-
-def _file(pack: Pack) -> str:
-    """Its placeholder, and the name of the file in the run's directory."""
-    return f"{pack.name}.file"

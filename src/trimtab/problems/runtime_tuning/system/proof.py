@@ -11,7 +11,7 @@ from ..problem import Objective
 from ..space import Values
 from .pairs import Interval, Turns, t_quantile
 
-LEAST, MOST = 8, 30  # pairs
+LEAST, ENOUGH, MOST = 8, 20, 40  # pairs: where time is short, else, and where the gain is small
 FINE: Final = 0.005  # half an interval need not be narrower
 SHARE: Final = 0.2  # of the expected gain that half an interval should be
 
@@ -34,11 +34,12 @@ def pairs_for(loss: float, noise: float, seconds: float, each: float) -> int:
 
     `noise` is the standard deviation of a pair's log ratio. What is decided with is
     of the search alone, so that the number says nothing about what the pairs will
-    find, and the interval stays one of 95 %. At most what fits into `seconds` at
-    `each` a pair, but never fewer than the least.
+    find, and the interval stays one of 95 %. It is no fewer than what makes the ratio
+    lie inside of the interval that `LEAST` fresh pairs would give nine times in ten.
+    At most what fits into `seconds` at `each` a pair, but never fewer than the least.
     """
     wanted = max(FINE, SHARE * abs(loss))
-    n = LEAST
+    n = ENOUGH
     while n < MOST and t_quantile(0.975, n - 1) * noise / math.sqrt(n) > wanted:
         n += 1
     affordable = int(seconds / each) if math.isfinite(seconds) and each > 0 else MOST
