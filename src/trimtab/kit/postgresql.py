@@ -11,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -32,17 +32,23 @@ def binaries() -> Path:
 
 
 @contextmanager
-def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[str]:
+def temporary_server(
+    settings: Mapping[str, str] | None = None, *, initdb: Sequence[str] = (), keep: Path | None = None
+) -> Iterator[str]:
     """The DSN of a fresh, empty server. PostgreSQL refuses to run as root, so root starts it as ``postgres`` or
-    ``nobody``."""
+    ``nobody``.
+
+    `initdb`: more arguments for it. `keep`: where the stopped server's data directory
+    is copied to if all goes well.
+    """
     programs = binaries()
     folder = Path(tempfile.mkdtemp(prefix="trimtab-pg-"))  # short: a socket's path has at most 107 bytes
     identity = _unprivileged(folder)
     data, log = folder / "data", folder / "log"
     process = None
     try:
-        _run([programs / "initdb", "-D", data, "-U", "trimtab", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-             folder, identity)  # fmt: skip
+        _run([programs / "initdb", "-D", data, "-U", "trimtab", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync",
+              *initdb], folder, identity)  # fmt: skip
         options = [f"-c{key}={value}" for key, value in {**_PRIVATE, **(settings or {})}.items()]
         with log.open("wb") as out:
             process = subprocess.Popen(
@@ -54,8 +60,11 @@ def temporary_server(settings: Mapping[str, str] | None = None) -> Iterator[str]
         dsn = f"host={folder} user=trimtab dbname=postgres"
         _wait(dsn, process, log)
         yield dsn
+        if keep is not None:
+            _stop(process)
+            shutil.copytree(data, keep)
     finally:
-        if process is not None:
+        if process is not None and process.poll() is None:
             _stop(process)
         shutil.rmtree(folder, ignore_errors=True)
 

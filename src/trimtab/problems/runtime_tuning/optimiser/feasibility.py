@@ -19,7 +19,7 @@ import numpy as np
 
 from ..encoding import Bools, Encoding, Floats, Ints
 
-_CUTS: Final = 6  # of a number's range at most, each way
+_CUTS: Final = 10  # of a number's range at most, each way
 _LITERAL: Final = 0.03  # prior mean of a literal being a rule
 _PAIR: Final = 0.002
 _FLAKY: Final = 0.01  # any trial may fail by chance
@@ -50,7 +50,7 @@ class Feasibility:
         return chance
 
     def _learn(self, codes: Floats, valid: Bools) -> None:
-        literals = self._all_literals(codes)
+        literals = self._all_literals(codes, valid)
         holds = self._table(codes, literals)
         some = np.flatnonzero(holds[~valid].any(axis=0))  # a literal that held in no failure explains none
         holds = holds[:, some]
@@ -69,16 +69,14 @@ class Feasibility:
         self._first, self._second = np.split(place, 2)
         self._belief = belief[matters]
 
-    def _all_literals(self, codes: Floats) -> list[tuple[int, str, float]]:
+    def _all_literals(self, codes: Floats, valid: Bools) -> list[tuple[int, str, float]]:
         """(knob, "is" or "<=" or ">", code)"""
         literals: list[tuple[int, str, float]] = []
         for i, column in enumerate(self._encoding.columns):
             seen = np.unique(codes[:, i])
             if column.is_number:
                 literals += [(i, "is", float(c)) for c in seen if c < 0]
-                seen = seen[seen >= 0]
-                middles = 0.5 * (seen[1:] + seen[:-1])
-                cuts = middles[np.unique(np.linspace(0, len(middles) - 1, _CUTS).astype(int))] if len(middles) else []
+                cuts = _cuts(codes[:, i], valid)
                 literals += [(i, way, float(c)) for c in cuts for way in ("<=", ">")]
             else:
                 literals += [(i, "is", float(c)) for c in seen]
@@ -91,6 +89,18 @@ class Feasibility:
             x = codes[:, i]
             table[:, j] = x == at if way == "is" else (x >= 0) & (x <= at) if way == "<=" else x > at
         return table
+
+
+def _cuts(x: Floats, valid: Bools) -> Floats:
+    """Points between neighbouring tried values of a number of which one worked and one failed; a few of many."""
+    order = np.argsort(x, kind="stable")
+    order = order[x[order] >= 0]
+    seen, worked = x[order], valid[order]
+    turns = np.flatnonzero((worked[1:] != worked[:-1]) & (seen[1:] > seen[:-1]))
+    if len(turns) > _CUTS:
+        turns = turns[np.linspace(0, len(turns) - 1, _CUTS).astype(int)]
+    middles: Floats = 0.5 * (seen[turns] + seen[turns + 1])
+    return middles
 
 
 def _believe(fires: Floats, valid: Bools, prior: Floats) -> Floats:

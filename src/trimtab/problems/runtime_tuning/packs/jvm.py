@@ -91,7 +91,7 @@ _OTHER: Final = re.compile(
 )
 
 
-def load(name: str, tool: str, everything: bool, base: Sequence[str] = ()) -> Pack:
+def load(name: str, tool: str, everything: bool, base: Sequence[str]) -> Pack:
     path = find(tool, "java", "default-jre-headless", name)
     told = ask([path, *base, "-XX:+PrintFlagsFinal", "-version"])
     flags = {flag.name: flag for flag in printed(told)}
@@ -101,7 +101,8 @@ def load(name: str, tool: str, everything: bool, base: Sequence[str] = ()) -> Pa
     starts = _starter(path, base)
     knobs = [*_heap(flags), *_collector(flags, starts), *_sharing(starts), *_shortlist(flags, limits)]
     if everything:
-        knobs += _others(flags, limits, {knob.name for knob in knobs})
+        others = _others(flags, limits, {knob.name for knob in knobs})
+        knobs += _taken(_taken(list(others), starts, 0.01), starts, 0.99)
     names = {knob.name for knob in knobs}
     knobs = [replace(k, when={n: v for n, v in k.when.items() if n in names}) for k in knobs]
     heap = int(flags["MaxHeapSize"].value) // _MIB if "MaxHeapSize" in flags else 0
@@ -124,10 +125,12 @@ def ranges(text: str) -> Iterator[tuple[str, tuple[float, float]]]:
         yield name, (float(low), float(high))
 
 
-def _starter(path: Path, base: Sequence[str]) -> Callable[[str], bool]:
-    def starts(option: str) -> bool:
-        command = [path, *base, option, "-version"]
-        return not subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
+def _starter(path: Path, base: Sequence[str]) -> Callable[..., bool]:
+    def starts(*options: str) -> bool:
+        """Without an error, and without calling anything deprecated."""
+        command = [path, *base, *options, "-version"]
+        done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+        return not done.returncode and b"deprecated" not in done.stdout + done.stderr
 
     return starts
 
@@ -140,7 +143,7 @@ def _heap(flags: Mapping[str, Flag]) -> Iterator[Knob]:
         yield Knob("heap-start", "int", 0, 1, 100, log=True, special=(0,), unit="%", about=about)
 
 
-def _collector(flags: Mapping[str, Flag], starts: Callable[[str], bool]) -> Iterator[Knob]:
+def _collector(flags: Mapping[str, Flag], starts: Callable[..., bool]) -> Iterator[Knob]:
     there = [c for c in _COLLECTORS if f"Use{c}GC" in flags and starts(f"-XX:+Use{c}GC")]
     default = next((c for c in there if flags[f"Use{c}GC"].value == "true"), "")
     if default and len(there) > 1:
@@ -149,7 +152,7 @@ def _collector(flags: Mapping[str, Flag], starts: Callable[[str], bool]) -> Iter
         yield Knob("G1HeapRegionSize", "enum", 0, values=(0, 1, 2, 4, 8, 16, 32), when=_G1, unit="MiB", about="0: automatic")
 
 
-def _sharing(starts: Callable[[str], bool]) -> Iterator[Knob]:
+def _sharing(starts: Callable[..., bool]) -> Iterator[Knob]:
     if starts("-Xshare:on"):
         yield Knob("share", "enum", "auto", values=("auto", "off"), about="archive of the JDK's classes (CDS)")
 
@@ -186,6 +189,16 @@ def _others(flags: Mapping[str, Flag], limits: Mapping[str, tuple[float, float]]
             low, high, log = around(default, *limits.get(flag.name, (0.0, 2.0**31 - 1)))
             if low < high and low <= default <= high:
                 yield Knob(flag.name, "int", default, low, high, log=log, when=when)
+
+
+def _taken(knobs: Sequence[Knob], starts: Callable[..., bool], u: float) -> list[Knob]:
+    """Those that the JVM takes, each at one end of its range (`u` of it): halves are tried until one is refused alone."""
+    if starts(*(_option(knob.name, knob.at(u), 0) for knob in knobs)):
+        return list(knobs)
+    if len(knobs) < 2:
+        return []
+    half = len(knobs) // 2
+    return [*_taken(knobs[:half], starts, u), *_taken(knobs[half:], starts, u)]
 
 
 def write(changed: Mapping[str, Value], heap: int) -> Setting:

@@ -77,3 +77,31 @@ def _table(rng: random.Random, words: Words, clock: int) -> str:
 
 def _prose(rng: random.Random, words: Words, clock: int) -> str:
     return " ".join(words.sentence() for _ in range(rng.randint(5, 40))) + f"\n({clock})\n\n"
+
+
+def table_script(seed: int, size: int) -> str:
+    """SQL for SQLite: tables filled in small transactions, joined, sorted, changed; the answers are the output."""
+    rng = random.Random(seed)
+    words = Words(rng, 400)
+    lines = [
+        "CREATE TABLE item(id INTEGER PRIMARY KEY, kind INT, price REAL, name TEXT);",
+        "CREATE TABLE move(id INTEGER PRIMARY KEY, item INT, day INT, amount INT);",
+        "CREATE INDEX move_item ON move(item);",
+    ]
+    together = 20
+    for at in range(0, size, together):
+        lines.append("BEGIN;")
+        for k in range(at, at + together):
+            lines.append(f"INSERT INTO item VALUES({k},{rng.randrange(50)},{rng.randrange(9999) / 100},'{' '.join(words.take(3))}');")
+            lines.append(f"INSERT INTO move VALUES({k},{rng.randrange(k + 1)},{rng.randrange(365)},{rng.randrange(-50, 90)});")
+        lines.append("COMMIT;")
+    for k in range(10):
+        lines.append(f"UPDATE item SET price = price * 1.01 WHERE kind = {k};")
+        lines.append(
+            f"SELECT i.kind, count(*), sum(m.amount) FROM item i JOIN move m ON m.item = i.id WHERE m.day < {30 * k + 40} "
+            "GROUP BY i.kind ORDER BY 3 DESC, 1 LIMIT 4;"
+        )
+        lines.append(f"SELECT name FROM item ORDER BY name, id LIMIT 2 OFFSET {size // 3 + k};")
+    lines.append("DELETE FROM move WHERE day > 300;")
+    lines.append("SELECT count(*), sum(amount) FROM move;")
+    return "\n".join(lines) + "\n"

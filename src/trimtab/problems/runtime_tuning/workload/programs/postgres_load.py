@@ -8,6 +8,7 @@ works on a copy of it, reached through a socket in a temporary directory. Prints
 """
 
 import os
+import pwd
 import re
 import resource  # noqa: F401  os.wait4 loads it, and after the change of user it may be out of reach
 import shutil
@@ -20,14 +21,15 @@ import time
 
 def main() -> None:
     binaries, template, script, rounds, *options = sys.argv[1:]
-    folder = tempfile.mkdtemp(prefix="trimtab-pg-", dir="/tmp")  # a socket's path has at most 107 bytes
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"  # a disk would be what is measured
+    folder = tempfile.mkdtemp(prefix="trimtab-pg-", dir=memory)  # short: a socket's path has at most 107 bytes
     data = os.path.join(folder, "data")
     process = None
     try:
         shutil.copytree(template, data)
         text = os.path.join(folder, "script.sql")
         shutil.copyfile(script, text)
-        become(os.stat(template).st_uid, os.stat(template).st_gid, folder)
+        give_up_root(folder)
         with open(os.path.join(folder, "log"), "w+b") as log:
             command = [f"{binaries}/postgres", "-D", data, "-c", f"unix_socket_directories={folder}", "-c", "listen_addresses="]
             process = subprocess.Popen([*command, *options], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -52,17 +54,19 @@ def main() -> None:
     print(f"rounds: {processed.group(1)}")
 
 
-def become(user: int, group: int, folder: str) -> None:
-    """PostgreSQL does not run as root: the folder, and this program, are the template's owner's from here on."""
+def give_up_root(folder: str) -> None:
+    """PostgreSQL does not run as root: the folder, and this program, are somebody else's from here on."""
     if os.geteuid() != 0:
         return
+    users = {entry.pw_name: entry for entry in pwd.getpwall()}
+    user = users.get("postgres") or users["nobody"]
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            os.chown(os.path.join(place, name), user, group)
-    os.chown(folder, user, group)
+            os.chown(os.path.join(place, name), user.pw_uid, user.pw_gid)
+    os.chown(folder, user.pw_uid, user.pw_gid)
     os.setgroups([])
-    os.setgid(group)
-    os.setuid(user)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
 
 
 def wait(process: "subprocess.Popen[bytes]", folder: str, log: "tempfile._TemporaryFileWrapper[bytes]") -> None:

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The live targets: programs that are really run, with the pack of knobs of the tool that runs them.
+
+=============  =====================================================  =========================
+target         what is measured                                       objective
+=============  =====================================================  =========================
+gcc            seven small C programs, compiled and run                CPU time of the run
+zstd           2 MB of records, there and back                         CPU time + bytes / 100 kB/s
+xz             the same                                                the same
+sqlite         rows inserted, joined, changed                          CPU time
+redis          a mix of commands, by redis-benchmark                   CPU time of the server
+postgresql     joins, sorts and changes, by pgbench                    CPU time of the server
+java-...       a program of `java.PROGRAMS`                            CPU time
+=============  =====================================================  =========================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from trimtab.core.errors import UnknownName
+
+from ..packs import Pack, load
+from ..problem import Objective, Target
+from ..system.command import Command
+from . import prepared
+from .inputs import records, table_script
+from .java import BASE, PROGRAMS, write_input
+
+_PROGRAMS: Final = Path(__file__).with_name("programs")
+_PYTHON: Final = (sys.executable, "-I", "-S")  # a runner needs nothing installed
+_LINK: Final = 100_000  # B/s
+_SEED: Final = 7
+_RECORDS: Final = 2_000_000  # B
+
+
+def names() -> tuple[str, ...]:
+    return (*_MAKE, *(f"java-{name}" for name in PROGRAMS))
+
+
+def live(name: str) -> Target:
+    """Raises `MissingTool`, with the Debian package, where what it runs is not here."""
+    if name in _MAKE:
+        return _MAKE[name](name)
+    if name.removeprefix("java-") in PROGRAMS and name.startswith("java-"):
+        return _java(name)
+    raise UnknownName("live target", name, names())
+
+
+def _number(name: str) -> str:
+    return rf"(?m)^{name}: ([\d.]+)$"
+
+
+def _target(name: str, pack: Pack, argv: tuple[str, ...], objective: str, *more: str, equal: tuple[str, ...] = ()) -> Target:
+    """A target whose runner prints the objective and further metrics, one a line."""
+    metrics = {metric: _number(metric) for metric in (objective, *more)}
+    command = Command(argv, pack.space, packs=(pack,), metrics=metrics, equal=equal, seconds=60.0)
+    return Target(name, pack.space, Objective(objective), command=command)
+
+
+def _gcc(name: str) -> Target:
+    pack = load(name)
+    runner = (*_PYTHON, str(_PROGRAMS / "compiled.py"), str(_PROGRAMS / "kernels.c"), "1", "{run}/output")
+    return _target(name, pack, (*runner, pack.tool, "-O2", f"{{{name}}}"), "run", "compile", "size", equal=("{run}/output",))
+
+
+def _compressor(name: str) -> Target:
+    pack = load(name)
+    source = prepared.folder("records", _write_records) / "records"
+    runner = (*_PYTHON, str(_PROGRAMS / "compressed.py"), str(source), str(_LINK))
+    return _target(name, pack, (*runner, pack.tool, f"{{{name}}}"), "ship", "compress", "expand", "bytes")
+
+
+def _write_records(folder: Path) -> None:
+    (folder / "records").write_bytes(records(_SEED, _RECORDS))
+
+
+def _redis(name: str) -> Target:
+    pack = load(name)
+    return _target(
+        name, pack, (*_PYTHON, str(_PROGRAMS / "redis_load.py"), "1", pack.tool, "{redis}"), "server", "memory", "commands"
+    )
+
+
+def _postgresql(name: str) -> Target:
+    from . import postgres_template
+
+    pack = load(name)
+    template = _PROGRAMS / "template.sql"
+    made = prepared.folder(f"postgresql-{pack.version}-{_digest(template)}", partial(postgres_template.make, script=template))
+    argv = (
+        *_PYTHON, str(_PROGRAMS / "postgres_load.py"), str(Path(pack.tool).parent), str(made / "data"),
+        str(_PROGRAMS / "mixed.sql"), "2", "{postgresql}",
+    )  # fmt: skip
+    return _target(name, pack, argv, "server", "rounds")
+
+
+def _sqlite(name: str) -> Target:
+    pack = load(name)
+    script = prepared.folder("sqlite", _write_script) / "script.sql"
+    command = Command(
+        (pack.tool, "-bail", "-batch", "{run}/database", "{sqlite}", ".read '" + str(script) + "'"),
+        pack.space, packs=(pack,), equal=("stdout",), seconds=60.0,
+    )  # fmt: skip
+    return Target(name, pack.space, Objective("cpu"), command=command)
+
+
+def _write_script(folder: Path) -> None:
+    (folder / "script.sql").write_text(table_script(_SEED, 4000))
+
+
+def _java(name: str) -> Target:
+    program = PROGRAMS[name.removeprefix("java-")]
+    program.class_path()  # before anything is made
+    pack = load("jvm", base=BASE)
+    make = partial(write_input, name.removeprefix("java-"), seed=_SEED)
+    argv = program.argv(prepared.folder(name, make))
+    command = Command(argv, pack.space, packs=(pack,), equal=program.equal, seconds=120.0)
+    return Target(name, pack.space, Objective("cpu"), command=command)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+
+
+_MAKE: Final[Mapping[str, Callable[[str], Target]]] = {
+    "gcc": _gcc,
+    "clang": _gcc,
+    "zstd": _compressor,
+    "xz": _compressor,
+    "sqlite": _sqlite,
+    "redis": _redis,
+    "postgresql": _postgresql,
+}
