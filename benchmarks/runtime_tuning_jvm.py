@@ -2,92 +2,35 @@
 """Real Java programs tuned for CPU seconds: how much less than the JVM's default, and how much less than random search?
 
 Each program is a jar of Debian's with an input made from a seed, started as a user
-would, once per run. Every method has 40 trials and 10 minutes, measures in the same
+would, once per run (`workload.java`). Every method has 40 trials and 10 minutes, measures in the same
 way, and its answer is proved in fresh pairs against the default. What a program
 prints or writes must be as by default, and it may take no more memory than that,
 and a tenth. Everything is kept in --out, so that the same command goes on.
-
-Debian: apt-get install libh2-java libxalan2-java libsaxonhe-java jython closure-compiler ecj fop libbatik-java rhino
 """
 
 from __future__ import annotations
 
 import argparse
 import math
-import random
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from trimtab.problems.runtime_tuning import packs
-from trimtab.problems.runtime_tuning.problem import Constraint, Objective, Target
+from trimtab.problems.runtime_tuning.problem import Constraint, Objective
 from trimtab.problems.runtime_tuning.solvers import optimiser
-from trimtab.problems.runtime_tuning.system.command import Command
 from trimtab.problems.runtime_tuning.system.journal import Journal
 from trimtab.problems.runtime_tuning.system.meter import Live
 from trimtab.problems.runtime_tuning.system.run import Runner
-from trimtab.problems.runtime_tuning.system.session import Row, Session
 from trimtab.problems.runtime_tuning.system.tuning import Answer, Listener, Plan, Tuning
-from trimtab.problems.runtime_tuning.workload import java_inputs as inputs
+from trimtab.problems.runtime_tuning.workload import targets
 
-JARS = Path("/usr/share/java")
-BASE = ("-XX:ActiveProcessorCount=2",)  # on one core the JVM's own defaults are others
+PROGRAMS = ("h2", "xalan", "saxon", "rhino", "ecj", "fop", "batik", "javacc", "jython", "closure")
 TRIALS, SECONDS, PAIRS = 40, 600.0, 12
 MEMORY = 1.1  # of what the default takes
 METHODS = ("portfolio", "random")
 FAILED = ("crash", "timeout", "refused", "censored")
-
-
-@dataclass(frozen=True)
-class Program:
-    make: Callable[..., Mapping[str, str]]
-    size: int
-    jars: Sequence[str]
-    arguments: Sequence[str]
-    equal: str = "stdout"
-    options: Sequence[str] = ()
-    more: Mapping[str, str] = field(default_factory=dict)
-
-
-FOP = ("commons-io", "serializer", "xalan2", "xml-apis", "batik-all", "commons-logging", "xercesImpl",
-       "xmlgraphics-commons", "xml-apis-ext", "fontbox2", "fop")  # fmt: skip
-BATIK = ("batik-all", "xmlgraphics-commons", "xml-apis-ext", "commons-io", "commons-logging", "xml-apis")
-CLOSURE = ("closure-compiler", "guava", "args4j", "rhino", "json", "protobuf")
-PROGRAMS = {
-    "h2": Program(
-        inputs.sql, 2400, ["h2"],
-        ["org.h2.tools.RunScript", "-url", "jdbc:h2:mem:x", "-script", "script.sql", "-showResults"],
-    ),
-    "xalan": Program(
-        inputs.catalogue, 3000, ["xalan2", "xercesImpl", "xml-apis", "serializer"],
-        ["org.apache.xalan.xslt.Process", "-IN", "catalogue.xml", "-XSL", "catalogue.xsl"],
-    ),
-    "jython": Program(inputs.python, 1000, ["jython"], ["org.python.util.jython", "program.py"]),
-    "closure": Program(
-        inputs.javascript, 20, CLOSURE, ["com.google.javascript.jscomp.CommandLineRunner", "--js", "program.js"],
-    ),
-    "ecj": Program(
-        inputs.java, 40, ["eclipse-jdt-core"],
-        ["org.eclipse.jdt.internal.compiler.batch.Main", "-17", "-proc:none", "-nowarn", "-d", "{run}", "Program.java"],
-        "{run}/Program.class",
-    ),
-    "fop": Program(
-        inputs.formatting, 40, FOP,
-        ["org.apache.fop.cli.Main", "-fo", "document.fo", "-at", "application/pdf", "{run}/areas.xml"],
-        "{run}/areas.xml", ["-Djava.awt.headless=true"],
-    ),
-    "saxon": Program(
-        inputs.catalogue, 2500, ["Saxon-HE"], ["net.sf.saxon.Transform", "-s:catalogue.xml", "-xsl:catalogue.xsl"],
-    ),
-    "batik": Program(
-        inputs.drawing, 60, BATIK,
-        ["org.apache.batik.apps.rasterizer.Main", "-scriptSecurityOff", "-d", "{run}/drawing.png", "drawing.svg"],
-        "{run}/drawing.png", ["-Djava.awt.headless=true"],
-    ),
-    "rhino": Program(inputs.javascript, 150, ["rhino"], ["org.mozilla.javascript.tools.shell.Main", "program.js"]),
-}  # fmt: skip
 
 
 class TimeUp(Exception):
@@ -103,7 +46,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("runs/jvm"))
     options = parser.parse_args()
-    names = options.programs.split(",") if options.programs else list(PROGRAMS)[: 2 if options.quick else None]
+    names = options.programs.split(",") if options.programs else list(PROGRAMS[: 2 if options.quick else None])
     out = options.out / "quick" if options.quick else options.out
     trials = 15 if options.quick else TRIALS
     until = time.monotonic() + options.seconds
@@ -120,38 +63,23 @@ def main() -> int:
 
 def tune(name: str, method: str, out: Path, seed: int, trials: int, until: float) -> Answer:
     """One method on one program; goes on with its journal."""
-    folder = out / name
-    command = make_command(PROGRAMS[name], folder)
-    with (
-        Runner() as runner,
-        Journal(folder / f"{method}-{seed}.jsonl", {"command": command.describe(), "seed": seed}) as journal,
-    ):
+    live = targets.live(f"java-{name}")
+    command = live.command
+    assert command is not None
+    header = {"command": command.describe(), "seed": seed}
+    with Runner() as runner, Journal(out / f"{name}-{method}-{seed}.jsonl", header) as journal:
         meter = Live(command, runner)
-        memory = probe(meter, journal)
-        objective = Objective(constraints=(Constraint("rss", MEMORY * memory),))
-        target = Target(name, command.space, objective, command=command)
+        objective = Objective(constraints=(Constraint("rss", MEMORY * probe(meter, journal)),))
+        target = replace(live, objective=objective)
 
         def check(*_: object) -> None:
             if time.monotonic() > until:
                 raise TimeUp
 
-        def row(session: Session, row: Row) -> None:
-            check()
-
         tuner = optimiser(method, target, seed, trials)
         plan = Plan(trials, SECONDS, pairs=PAIRS)
-        return Tuning(command.space, objective, tuner, [meter], journal, seed, plan, Listener(row, check, check)).run()
-
-
-def make_command(program: Program, folder: Path) -> Command:
-    """The program with its input, written into the folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in program.make(random.Random(1), program.size, **program.more).items():
-        (folder / name).write_text(text)
-    pack = packs.load("jvm", base=BASE)
-    path = ":".join(str(JARS / f"{jar}.jar") for jar in program.jars)
-    argv = ("java", *BASE, "{jvm}", *program.options, "-cp", path, *program.arguments)
-    return Command(argv, pack.space, (pack,), folder=folder.resolve(), equal=(program.equal,), seconds=30.0)
+        listener = Listener(check, check, check)
+        return Tuning(live.space, objective, tuner, [meter], journal, seed, plan, listener).run()
 
 
 def probe(meter: Live, journal: Journal) -> float:
