@@ -42,7 +42,12 @@ def _each(
 @click.option("--all-knobs", is_flag=True, help="All that the tool tells of, not only what tends to matter.")
 @click.option("--space", type=_FILE, help="Your own knobs: a short TOML file.")
 @click.option("--trials", type=whole(2), help=f"Configurations to try. Default: {TRIALS}, without --budget.")
-@click.option("--budget", metavar="TIME", callback=amounts.option(amounts.seconds), help="Such as 10m, all in all.")
+@click.option(
+    "--budget",
+    metavar="TIME",
+    callback=amounts.option(amounts.seconds),
+    help="Such as 10m: of the search and the proof.",
+)
 @click.option("--objective", default="cpu", show_default=True, help="cpu, wall, rss, or the name of a --metric.")
 @click.option("--maximize", is_flag=True, help="More is better.")
 @_each("--constraint", amounts.constraint, 'Such as "rss<=1GiB". Repeatable.', metavar="NAME<=AMOUNT")
