@@ -33,15 +33,16 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import trimtab.problems.runtime_tuning as home
 from trimtab.core.errors import Unavailable
+from trimtab.core.problem import SPLITS
 from trimtab.problems.runtime_tuning.problem import Target, Trial
-from trimtab.problems.runtime_tuning.simulator import Replay, Table
+from trimtab.problems.runtime_tuning.simulator import Replay
 from trimtab.problems.runtime_tuning.solvers import SEARCHES, optimiser
+from trimtab.problems.runtime_tuning.workload import SUITES, instances, parse
 
 RIVALS = ("optuna_tpe", "optuna_gp", "smac", "opentuner", "random")
 SLOW = {"optuna_gp": 5, "smac": 5}  # seeds, for those that take more than 300 ms a trial
@@ -81,24 +82,20 @@ def main() -> int:
     if not options.report:
         deadline = time.monotonic() + options.seconds
         with_ledger(targets, names, options.quick, deadline, records)
-    return report(targets, names, records, options.quick)
+    return report(targets, list(SEARCHES), records, options.quick)
 
 
 def found(paths: list[Path]) -> Iterator[Target]:
     """Every replayed target of the problem, and of files."""
-    problem: Any = getattr(home, "PROBLEM", None)
     seen: dict[str, Target] = {}
-    if problem is not None:
-        for instances in (problem.instances, *problem.suites.values()):
-            for split in ("train", "validation", "test"):
-                try:
-                    seen |= {t.name: t for t in instances(split).values() if t.replay is not None}
-                except Unavailable as error:
-                    print(f"left out: {error}", file=sys.stderr)
-    for path in paths:
-        table = Table.load(path)
-        seen[table.name] = Target(table.name, table.space, table.objective, Replay(table))
-    yield from seen.values()
+    for split in SPLITS:
+        seen |= instances(split)
+        try:
+            seen |= SUITES["public"](split)
+        except Unavailable as error:
+            print(f"left out: {error}", file=sys.stderr)
+    seen |= parse(paths)
+    yield from (target for target in seen.values() if target.replay is not None)
 
 
 def with_ledger(
