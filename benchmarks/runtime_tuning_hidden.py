@@ -15,16 +15,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
+from replayed import replayed
 
-from trimtab.core.errors import Unavailable
-from trimtab.core.problem import SPLITS
 from trimtab.problems.runtime_tuning.encoding import Bools, Encoding, Floats
 from trimtab.problems.runtime_tuning.problem import Target, Trial
 from trimtab.problems.runtime_tuning.solvers import optimiser
-from trimtab.problems.runtime_tuning.workload import SUITES, instances
 
 Rule = Callable[[Floats], Bools]
 TRIALS, FREE, MOST, SHARE = 60, 20, 0.10, 1 / 3
@@ -52,17 +50,6 @@ def main() -> int:
         )
     print("met" if met else "MISSED")
     return 0 if met else 1
-
-
-def replayed() -> Mapping[str, Target]:
-    found: dict[str, Target] = {}
-    for split in SPLITS:
-        found |= instances(split)
-        try:
-            found |= SUITES["public"](split)
-        except Unavailable as error:
-            print(f"left out: {error}", file=sys.stderr)
-    return found
 
 
 def run(target: Target, name: str, seed: int) -> tuple[float, float, float]:

