@@ -3,7 +3,7 @@
 
 A pack is loaded for a tool (``load("jvm", "/opt/jdk/bin/java")``), asks it what it
 knows, and writes a configuration as that tool reads it: arguments, environment
-variables, or the text of a file. Only what differs from the default is written.
+variables, or files in the directory of the run. Only what differs from the default is written.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from .pack import Pack, Setting
 _LEVEL: Final = "-O2"
 _FLAGS: Final = (
     "vectorize", "slp-vectorize", "unroll-loops", "reroll-loops", "jump-tables", "inline-functions",
-   , "strict-aliasing", "omit-frame-pointer",
+    "strict-aliasing", "omit-frame-pointer",
 )  # fmt: skip
 _OPTIONS: Final = (
     "inline-threshold", "inlinehint-threshold", "inlinecold-threshold", "unroll-max-upperbound", "unroll-runtime",

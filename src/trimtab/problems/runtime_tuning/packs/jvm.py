@@ -86,7 +86,7 @@ _OTHER: Final = re.compile(
     r"Print|Trace|Log|Dump|Debug|Verif|Check|Fail|Error|Stress|Test|Assert|Exit|Abort|Record|Flight|Monitor|Attach|JVMCI|"
     r"Management|Profil|Security|Restrict|Preserve|StackSize|Stats|Max(RAM|Heap|Metaspace|Direct)|Initial(RAM|Heap)|"
     r"Min(RAM|Heap)|Heap(Base|Size)|CompressedClass|SharedArchive|ExtendedDTrace|Allow|Ignore|Show|CDS|Priority|"
-    r"ActiveProcessorCount|SoftMax|OldSize|NewSize|Large|NUMA|ReduceSignal|LockingMode|UseCodeCacheFlushing|"
+    r"ActiveProcessorCount|SoftMax|OldSize|NewSize|Large|NUMA|SHM|HugeTLB|InitialTenuring|Biased|ReduceSignal|LockingMode|UseCodeCacheFlushing|"
     r"AggressiveHeap|Unlock|Use\w+GC$|CICompiler|ObjectAlignment|Zero|CodeCache|NonProfiled|NonNMethod|CodeEntry"
 )
 
@@ -101,8 +101,10 @@ def load(name: str, tool: str, everything: bool, base: Sequence[str]) -> Pack:
     starts = _starter(path, base)
     knobs = [*_heap(flags), *_collector(flags, starts), *_sharing(starts), *_shortlist(flags, limits)]
     if everything:
-        others = _others(flags, limits, {knob.name for knob in knobs})
-        knobs += _taken(_taken(list(others), starts, 0.01), starts, 0.99)
+        others = list(_others(flags, limits, {knob.name for knob in knobs}))
+        for u in (0.01, 0.37, 0.99):
+            others = _taken(others, starts, u)
+        knobs += others
     names = {knob.name for knob in knobs}
     knobs = [replace(k, when={n: v for n, v in k.when.items() if n in names}) for k in knobs]
     heap = int(flags["MaxHeapSize"].value) // _MIB if "MaxHeapSize" in flags else 0
@@ -192,7 +194,7 @@ def _others(flags: Mapping[str, Flag], limits: Mapping[str, tuple[float, float]]
 
 
 def _taken(knobs: Sequence[Knob], starts: Callable[..., bool], u: float) -> list[Knob]:
-    """Those that the JVM takes, each at one end of its range (`u` of it): halves are tried until one is refused alone."""
+    """Those that the JVM takes, each at one place of its range (`u` of it): halves are tried until one is refused alone."""
     if starts(*(_option(knob.name, knob.at(u), 0) for knob in knobs)):
         return list(knobs)
     if len(knobs) < 2:

@@ -15,14 +15,15 @@ class Setting:
 
     args: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
-    text: str = ""  # of a file: ``{pack.file}`` in a command is its path
+    files: Mapping[str, str] = field(default_factory=dict)  # name in the directory of the run -> text
 
 
 @dataclass(frozen=True)
 class Pack:
     """The knobs of the tool that was asked, and how it is told of them.
 
-    ``{name}`` as a whole argument of a command stands for `arguments`.
+    ``{name}`` as a whole argument of a command stands for `arguments`; files are
+    written into the directory of the run, ``{run}``.
     """
 
     name: str
@@ -40,5 +41,5 @@ class Pack:
     def environment(self, values: Values) -> Mapping[str, str]:
         return self.setting(values).environment
 
-    def text(self, values: Values) -> str:
-        return self.setting(values).text
+    def files(self, values: Values) -> Mapping[str, str]:
+        return self.setting(values).files

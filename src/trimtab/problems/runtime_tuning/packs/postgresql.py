@@ -25,6 +25,7 @@ from ..space import Knob, KnobSpace, Value
 from .asking import around
 from .pack import Pack, Setting
 
+FILE: Final = "tuned.conf"
 _BYTES: Final = {"B": 1, "kB": 1 << 10, "8kB": 1 << 13, "MB": 1 << 20}
 _KB, _MB, _GB = 1 << 10, 1 << 20, 1 << 30
 
@@ -171,10 +172,10 @@ def _number(parameter: Parameter, more: dict[str, Any]) -> Knob | None:
 
 
 def write(changed: Mapping[str, Value]) -> Setting:
-    """``-c work_mem=65536``, numbers in the setting's own unit; the text is that of a ``postgresql.conf``."""
+    """``-c work_mem=65536``, numbers in the setting's own unit; the same in ``{run}/tuned.conf``, to be included."""
     pairs = [(name, _show(value)) for name, value in changed.items()]
     args = [part for name, value in pairs for part in ("-c", f"{name}={value}")]
-    return Setting(tuple(args), text="".join(f"{name} = '{value}'\n" for name, value in pairs))
+    return Setting(tuple(args), files={FILE: "".join(f"{name} = '{value}'\n" for name, value in pairs)})
 
 
 def _show(value: Value) -> str:

@@ -2,8 +2,8 @@
 """SQLite's pragmas; a value is on offer if the library gives it back after it was set.
 
 What changes whether data survive a crash (``synchronous``, a journal in memory or none)
-is never on offer. The pack writes options of the ``sqlite3`` shell, and as text the
-pragmas for any other program to run when it opens a database.
+is never on offer. The pack writes options of the ``sqlite3`` shell, and the same
+pragmas into ``{run}/pragmas.sql``, for any other program to run when it opens a database.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..space import Knob, KnobSpace, Value
 from .asking import ask, find, version
 from .pack import Pack, Setting
 
+FILE: Final = "pragmas.sql"
 _WAL: Final[Mapping[str, tuple[Value, ...]]] = {"journal_mode": ("wal",)}
 #: in the order in which they are run: the first three shape a file that is not there yet
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -118,7 +119,8 @@ def write(changed: Mapping[str, Value]) -> Setting:
     names = sorted(changed, key=lambda name: order[name])
     lines = [f"PRAGMA {name} = {_show(name, changed[name])};" for name in names]
     quiet = [f".output {os.devnull}", *lines, ".output stdout"] if lines else []
-    return Setting(tuple(part for line in quiet for part in ("-cmd", line)), text="".join(f"{line}\n" for line in lines))
+    text = "".join(f"{line}\n" for line in lines)
+    return Setting(tuple(part for line in quiet for part in ("-cmd", line)), files={FILE: text})
 
 
 def _show(name: str, value: Value) -> str:

@@ -74,7 +74,7 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         lambda rng: inputs.javascript(rng, 150),
     ),
     "closure": Program(
-        "libclosure-compiler-java", ("closure-compiler", "guava", "args4j", "rhino", "json", "protobuf"),
+        "libclosure-compiler-java", ("closure-compiler", "args4j", "guava", "json"),
         "com.google.javascript.jscomp.CommandLineRunner", ("--js", "{input}/program.js"),
         lambda rng: inputs.javascript(rng, 60),
     ),
