@@ -41,6 +41,18 @@ def test_a_hidden_rule_is_learnt_from_few_failures(rule: object, seed: int) -> N
     assert truth[chosen].mean() > 0.95
 
 
+def test_a_limit_is_seen_where_another_rule_fails_at_its_edge() -> None:
+    """Many trials at the highest value that works, one of which failed for another reason."""
+    codes = np.repeat(ENCODING.default[None, :], 30, axis=0)
+    codes[:20, NUMBER], codes[20:, NUMBER] = 0.5, 1.0
+    codes[7, ENUM] = (ENCODING.default[ENUM] + 1) % 4
+    valid = np.arange(30) < 20
+    valid[7] = False
+    works = Feasibility(ENCODING, codes, valid).works(codes)
+    assert works[0] > 0.9
+    assert works[[7, 25]].max() < 0.5
+
+
 def test_where_nothing_failed_all_is_well() -> None:
     codes = ENCODING.spread(np.random.default_rng(0).random((10, ENCODING.size)))
     assert (Feasibility(ENCODING, codes, np.ones(10, np.bool_)).works(codes) == 1.0).all()

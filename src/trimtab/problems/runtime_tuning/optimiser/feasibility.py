@@ -19,7 +19,8 @@ import numpy as np
 
 from ..encoding import Bools, Encoding, Floats, Ints
 
-_CUTS: Final = 10  # of a number's range at most, each way
+_SUCCESS: Final = 3.0  # failures that weigh as much as one success
+_CUTS: Final = 8  # of a number's range at most, each way
 _LITERAL: Final = 0.03  # prior mean of a literal being a rule
 _PAIR: Final = 0.002
 _FLAKY: Final = 0.01  # any trial may fail by chance
@@ -76,8 +77,8 @@ class Feasibility:
             seen = np.unique(codes[:, i])
             if column.is_number:
                 literals += [(i, "is", float(c)) for c in seen if c < 0]
-                cuts = _cuts(codes[:, i], valid)
-                literals += [(i, way, float(c)) for c in cuts for way in ("<=", ">")]
+                low, high = _cuts(codes[:, i], valid)
+                literals += [(i, "<=", float(c)) for c in low] + [(i, ">", float(c)) for c in high]
             else:
                 literals += [(i, "is", float(c)) for c in seen]
         return literals
@@ -91,16 +92,19 @@ class Feasibility:
         return table
 
 
-def _cuts(x: Floats, valid: Bools) -> Floats:
-    """Points between neighbouring tried values of a number of which one worked and one failed; a few of many."""
-    order = np.argsort(x, kind="stable")
-    order = order[x[order] >= 0]
-    seen, worked = x[order], valid[order]
-    turns = np.flatnonzero((worked[1:] != worked[:-1]) & (seen[1:] > seen[:-1]))
-    if len(turns) > _CUTS:
-        turns = turns[np.linspace(0, len(turns) - 1, _CUTS).astype(int)]
-    middles: Floats = 0.5 * (seen[turns] + seen[turns + 1])
-    return middles
+def _cuts(x: Floats, valid: Bools) -> tuple[Floats, Floats]:
+    """Where a number may be too low, and where too high: points between tried values.
+
+    Of many, those that have the most failures on their side, and hardly a success.
+    """
+    regular = x >= 0
+    seen, place = np.unique(x[regular], return_inverse=True)
+    middles: Floats = 0.5 * (seen[1:] + seen[:-1])
+    against = np.bincount(place, np.where(valid[regular], -_SUCCESS, 1.0), len(seen))
+    below = np.cumsum(against)[:-1]
+    low = np.argsort(-below, kind="stable")[:_CUTS]
+    high = np.argsort(below, kind="stable")[:_CUTS]
+    return middles[low], middles[high]
 
 
 def _believe(fires: Floats, valid: Bools, prior: Floats) -> Floats:

@@ -111,11 +111,11 @@ class Tuner:
         count = self.history.trials
         if len(self.history.losses()) < 3:
             return
-        every = 1 if count <= 40 else 2 if count <= 100 else 4
+        every = 1 if count <= 40 else 2 if count <= 100 else 5
         if count - self._learnt_at < every:
             return
         self._learnt_at = count
-        steps = 15 if count <= 40 else 10
+        steps = 15 if count <= 40 else 10 if count <= 100 else 8
         scale = Scale.of(self.history.losses())
         observed = self.history.observed(scale)
         for i, kernel in enumerate(self.kernels):
