@@ -75,7 +75,7 @@ def main() -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     rows = _read(options.out)
     with busy(), Runner() as runner, options.out.open("a") as out:
-        for kind, seed in ((kind, seed) for seed in range(wanted) for kind in ("nothing", "something")):
+        for kind, seed in ((kind, seed) for kind in ("something", "nothing") for seed in range(wanted)):
             if any(row["kind"] == kind and row["seed"] == seed for row in rows):
                 continue
             if time.monotonic() > until:

@@ -30,18 +30,18 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from replayed import replayed
 
 import trimtab.problems.runtime_tuning as home
-from trimtab.core.errors import Unavailable
 from trimtab.problems.runtime_tuning.problem import Target, Trial
-from trimtab.problems.runtime_tuning.simulator import Replay, Table
+from trimtab.problems.runtime_tuning.simulator import Replay
 from trimtab.problems.runtime_tuning.solvers import SEARCHES, optimiser
+from trimtab.problems.runtime_tuning.workload import parse
 
 RIVALS = ("optuna_tpe", "optuna_gp", "smac", "opentuner", "random")
 SLOW = {"optuna_gp": 5, "smac": 5}  # seeds, for those that take more than 300 ms a trial
@@ -75,30 +75,14 @@ def main() -> int:
     parser.add_argument("--spaces", default="")
     parser.add_argument("--table", type=Path, nargs="*", default=[], help="tables beside those of the problem")
     options = parser.parse_args()
-    targets = {t.name: t for t in found(options.table) if not options.spaces or t.name in options.spaces.split(",")}
+    known = {**replayed(), **parse(options.table)}
+    targets = {name: t for name, t in known.items() if not options.spaces or name in options.spaces.split(",")}
     names = [n for n in options.only.split(",") if not (options.quick and n in SLOW)]
     records = read()
     if not options.report:
         deadline = time.monotonic() + options.seconds
         with_ledger(targets, names, options.quick, deadline, records)
-    return report(targets, names, records, options.quick)
-
-
-def found(paths: list[Path]) -> Iterator[Target]:
-    """Every replayed target of the problem, and of files."""
-    problem: Any = getattr(home, "PROBLEM", None)
-    seen: dict[str, Target] = {}
-    if problem is not None:
-        for instances in (problem.instances, *problem.suites.values()):
-            for split in ("train", "validation", "test"):
-                try:
-                    seen |= {t.name: t for t in instances(split).values() if t.replay is not None}
-                except Unavailable as error:
-                    print(f"left out: {error}", file=sys.stderr)
-    for path in paths:
-        table = Table.load(path)
-        seen[table.name] = Target(table.name, table.space, table.objective, Replay(table))
-    yield from seen.values()
+    return report(targets, list(SEARCHES), records, options.quick)
 
 
 def with_ledger(

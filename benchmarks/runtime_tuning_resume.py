@@ -158,7 +158,7 @@ def real_program(rng: random.Random, kills: int) -> tuple[int, int]:
     with tempfile.TemporaryDirectory() as name:
         marker = f"trimtab-resume-{os.getpid()}"
         space = Path(name, "space.toml")
-        space.write_text('[n]\ntype = "int"\ndefault = 2000\nrange = [1000, 3000]\n')
+        space.write_text("[knobs]\nn = { default = 2000, range = [1000, 3000] }\n")
         code = f"import os; os.fork(); '{marker}'; sum(range({{n}} * 100))"
         options = ["--space", str(space), "--trials", "30", "--out", f"{name}/out"]
         program = [sys.executable, "-I", "-S", "-c", code]

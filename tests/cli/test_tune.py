@@ -86,7 +86,7 @@ def test_json_and_resuming_what_is_finished(tune: Tune, trimtab: Call, tmp_path:
 
 def test_nothing_to_gain(tune: Tune, tmp_path: Path) -> None:
     (tmp_path / "prog.py").write_text("sum(range(300_000))")
-    answer = tune("--trials", "8").out
+    answer = tune("--trials", "8", "--safe").out
     assert "Keep the default." in answer
     assert json.loads((tmp_path / "runs/tune/best.json").read_text())["values"] == {"x": 0, "y": "a"}
 

@@ -83,7 +83,8 @@ class Guest:
             cause = getattr(error, "cause", None)
             raise cause if isinstance(cause, TrimtabError) else TrimtabError(one_line(error)) from None
         except self._ray.exceptions.RayActorError as error:
-            raise TrimtabError(f"a Ray worker died ({one_line(error)[:200]})") from None
+            said = str(error).strip().splitlines() or ["without a word"]
+            raise TrimtabError(f"a Ray worker died: {said[-1][:300]}") from None
 
     def end(self) -> None:
         self._ray.kill(self._actor)

@@ -150,6 +150,12 @@ def test_a_space_without_a_command_is_no_target(tmp_path: Path) -> None:
         spacefile.read_target(written(tmp_path, GOOD))
 
 
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "examples/tune").glob("*.toml")), ids=str)
+def test_the_examples_are_read(path: Path) -> None:
+    target = spacefile.read_target(path)
+    assert target.command is not None and target.command.folder == path.parent
+
+
 names = st.text("abcdefgh_-", min_size=1, max_size=6)
 
 

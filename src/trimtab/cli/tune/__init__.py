@@ -42,7 +42,12 @@ def _each(
 @click.option("--all-knobs", is_flag=True, help="All that the tool tells of, not only what tends to matter.")
 @click.option("--space", type=_FILE, help="Your own knobs: a short TOML file.")
 @click.option("--trials", type=whole(2), help=f"Configurations to try. Default: {TRIALS}, without --budget.")
-@click.option("--budget", metavar="TIME", callback=amounts.option(amounts.seconds), help="Such as 10m, all in all.")
+@click.option(
+    "--budget",
+    metavar="TIME",
+    callback=amounts.option(amounts.seconds),
+    help="Such as 10m: of the search and the proof.",
+)
 @click.option("--objective", default="cpu", show_default=True, help="cpu, wall, rss, or the name of a --metric.")
 @click.option("--maximize", is_flag=True, help="More is better.")
 @_each("--constraint", amounts.constraint, 'Such as "rss<=1GiB". Repeatable.', metavar="NAME<=AMOUNT")
@@ -105,7 +110,7 @@ def command(words: tuple[str, ...], resume: Path | None, out: Path | None, as_js
     answer, live = _tune(folder, made, words, asked)
     files = _write(folder, made, answer, live)
     if as_json:
-        from .answer import as_json as told
+        from .telling import as_json as told
 
         emit(told(made, answer, live.crowded, files))
     else:
@@ -114,7 +119,7 @@ def command(words: tuple[str, ...], resume: Path | None, out: Path | None, as_js
 
 def _recall(folder: Path) -> tuple[Path, tuple[str, ...], dict[str, Any]]:
     """What was asked in a folder; this process then is where that was asked."""
-    from .folder import recall
+    from .home import recall
 
     started, words, asked = recall(folder)
     folder = folder.resolve()
@@ -129,7 +134,7 @@ def _tune(folder: Path, job: Job, words: tuple[str, ...], asked: dict[str, Any])
     from trimtab.problems.runtime_tuning.optimiser import Tuner
     from trimtab.problems.runtime_tuning.system.tuning import Plan, Tuning
 
-    from .folder import begin
+    from .home import begin
     from .live import Live
     from .meters import meters
 
@@ -191,8 +196,8 @@ def _write(folder: Path, job: Job, answer: Answer, live: Live) -> dict[str, Any]
 
 
 def _print(job: Job, answer: Answer, live: Live, files: dict[str, Any]) -> None:
-    from .answer import headline, knob_rows, notes
     from .picture import spark
+    from .telling import headline, knob_rows, notes
 
     click.echo(headline(job, answer))
     click.echo("")

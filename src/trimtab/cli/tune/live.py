@@ -17,8 +17,8 @@ from trimtab.problems.runtime_tuning.system.tuning import Listener
 
 from ..progress import EVERY_S, QUIET_S
 from ..screen import say, table
-from .answer import ratio, ratios, show
 from .assemble import Job
+from .telling import ratio, ratios, show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -17,8 +17,8 @@ from trimtab.study.report.sections import details, environment, facts
 from trimtab.study.system import describe
 
 from . import picture
-from .answer import headline, knob_rows, notes, ratio, show
 from .assemble import Job
+from .telling import headline, knob_rows, notes, ratio, show
 
 CAPTION = (
     "Each dot is a trial: what it took, over what the default took beside it. The blue line is the least yet, noise "

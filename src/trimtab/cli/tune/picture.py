@@ -12,7 +12,7 @@ from trimtab.study.report.figure import BETTER, INK, LINE, MUTED, PAPER, WORSE, 
 from trimtab.study.report.markup import Html
 from trimtab.study.report.scale import RatioScale
 
-from .answer import FAILED, ratio
+from .telling import FAILED, ratio
 
 WIDTH: Final = 640
 HEIGHT: Final = 300

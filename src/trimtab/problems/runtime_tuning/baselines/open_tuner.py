@@ -26,6 +26,8 @@ class OpenTuner(NoisyBest):
         self._ot: Any = need("opentuner", extra="opentuner", purpose="the solver 'opentuner'")
         api: Any = need("opentuner.api", extra="opentuner", purpose="the solver 'opentuner'")
         need("opentuner.resultsdb.models", extra="opentuner", purpose="the solver 'opentuner'")
+        main: Any = need("opentuner.tuningrunmain", extra="opentuner", purpose="the solver 'opentuner'")
+        main.init_logging = lambda: None  # it would write opentuner.log where it is run, and take over the root logger
         for name in ("opentuner", "opentuner.search", "opentuner.measurement"):
             logging.getLogger(name).setLevel(logging.ERROR)
         self._flat = Flat(target.space)

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 
 from ..space import KnobSpace, Value, Values
-from .column import SAME, Bools, Column, Floats, Ints
+from .column import DIGITS, SAME, Bools, Column, Floats, Ints
 
 _CENTRES: Final = np.linspace(0.0, 1.0, 7)  # of the smooth effect of a number
 _WIDTH: Final = 0.45
@@ -34,6 +34,7 @@ class Encoding:
         self.listed = _places(not c.is_number for c in self.columns)
         self.counts = np.array([c.count for c in self.columns], dtype=np.float64)
         self._group()
+        self._last: tuple[Floats, Floats, Floats] | None = None
         self.default: Floats = self.encode([space.default])[0]
 
     def _group(self) -> None:
@@ -65,11 +66,18 @@ class Encoding:
     def encode(self, configurations: Sequence[Values]) -> Floats:
         """Codes of canonical configurations.  (n, knobs)"""
         rows = [self.space.canonical(values) for values in configurations]
-        return np.array([[c.code(row[c.knob.name]) for c in self.columns] for row in rows]).reshape(-1, self.size)
+        table = [[c.code(row[c.knob.name]) for c in self.columns] for row in rows]
+        return np.array(table, dtype=np.float64).reshape(-1, self.size)
 
     def decode(self, codes: Floats) -> dict[str, Value]:
         """The canonical configuration of one row."""
-        return self.space.canonical({c.knob.name: c.value(float(x)) for c, x in zip(self.columns, codes, strict=True)})
+        home = codes == self.default  # exactly the default's value, whatever rounding does
+        return self.space.canonical(
+            {
+                c.knob.name: c.knob.default if same else c.value(float(x))
+                for c, x, same in zip(self.columns, codes, home, strict=True)
+            }
+        )
 
     def spread(self, u: Floats) -> Floats:
         """Canonical codes at points of the unit cube.  (n, knobs)"""
@@ -93,13 +101,16 @@ class Encoding:
         log, plain = self._whole
         if len(log):
             low, high = self._range[:, log]
-            whole = np.clip(np.round(low * (high / low) ** u[:, log]), low, high)
-            u[:, log] = np.log(whole / low) / np.log(high / low)
+            value = np.clip(np.round(low * (high / low) ** u[:, log]), low, high)
+            u[:, log] = np.log(value / low) / np.log(high / low)
         if len(plain):
             low, high = self._range[:, plain]
             wide = high - low + 1.0
             u[:, plain] = (np.clip(np.round(low - 0.5 + u[:, plain] * wide), low, high) - low + 0.5) / wide
-        return u
+        whole = np.concatenate([log, plain])
+        exact: Floats = np.round(u, DIGITS["real"])
+        exact[:, whole] = np.round(u[:, whole], DIGITS["int"])
+        return exact
 
     @cached_property
     def _range(self) -> Floats:
@@ -146,6 +157,12 @@ class Encoding:
             if active is not None:
                 met &= active[:, i]
         return met
+
+    def arrays(self, codes: Floats) -> tuple[Floats, Floats]:
+        """Coordinates and features; kept for the array that was asked for last, since several models ask."""
+        if self._last is None or self._last[0] is not codes:
+            self._last = codes, self.coordinates(codes), self.features(codes)
+        return self._last[1:]
 
     def coordinates(self, codes: Floats) -> Floats:
         """Points in which two values of a knob (`owner`) are at most 1 apart.  (n, len(owner))

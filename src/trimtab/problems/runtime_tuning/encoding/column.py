@@ -20,6 +20,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 
 SAME: Final = 1e-9  # of codes
+DIGITS: Final = {"int": 12, "real": 9}  # of a fraction: a value and its code lead to each other, to the last bit
 
 #: number; two: a bool or an enum of two; step: one of an enum of three or more rising
 #: numbers; choice: of any other enum; order: a permutation
@@ -70,7 +71,7 @@ class Column:
         assert isinstance(value, int | float)
         if value in self.knob.special:
             return -1.0 - self.knob.special.index(value)
-        return self._shape.unit_of(value)
+        return round(self._shape.unit_of(value), DIGITS[self.knob.kind])
 
     def value(self, code: float) -> Value:
         if not self.is_number:

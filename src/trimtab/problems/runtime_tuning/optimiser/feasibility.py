@@ -19,7 +19,8 @@ import numpy as np
 
 from ..encoding import Bools, Encoding, Floats, Ints
 
-_CUTS: Final = 6  # of a number's range at most, each way
+_SUCCESS: Final = 3.0  # failures that weigh as much as one success
+_CUTS: Final = 8  # of a number's range at most, each way
 _LITERAL: Final = 0.03  # prior mean of a literal being a rule
 _PAIR: Final = 0.002
 _FLAKY: Final = 0.01  # any trial may fail by chance
@@ -50,7 +51,7 @@ class Feasibility:
         return chance
 
     def _learn(self, codes: Floats, valid: Bools) -> None:
-        literals = self._all_literals(codes)
+        literals = self._all_literals(codes, valid)
         holds = self._table(codes, literals)
         some = np.flatnonzero(holds[~valid].any(axis=0))  # a literal that held in no failure explains none
         holds = holds[:, some]
@@ -69,17 +70,15 @@ class Feasibility:
         self._first, self._second = np.split(place, 2)
         self._belief = belief[matters]
 
-    def _all_literals(self, codes: Floats) -> list[tuple[int, str, float]]:
+    def _all_literals(self, codes: Floats, valid: Bools) -> list[tuple[int, str, float]]:
         """(knob, "is" or "<=" or ">", code)"""
         literals: list[tuple[int, str, float]] = []
         for i, column in enumerate(self._encoding.columns):
             seen = np.unique(codes[:, i])
             if column.is_number:
                 literals += [(i, "is", float(c)) for c in seen if c < 0]
-                seen = seen[seen >= 0]
-                middles = 0.5 * (seen[1:] + seen[:-1])
-                cuts = middles[np.unique(np.linspace(0, len(middles) - 1, _CUTS).astype(int))] if len(middles) else []
-                literals += [(i, way, float(c)) for c in cuts for way in ("<=", ">")]
+                low, high = _cuts(codes[:, i], valid)
+                literals += [(i, "<=", float(c)) for c in low] + [(i, ">", float(c)) for c in high]
             else:
                 literals += [(i, "is", float(c)) for c in seen]
         return literals
@@ -91,6 +90,21 @@ class Feasibility:
             x = codes[:, i]
             table[:, j] = x == at if way == "is" else (x >= 0) & (x <= at) if way == "<=" else x > at
         return table
+
+
+def _cuts(x: Floats, valid: Bools) -> tuple[Floats, Floats]:
+    """Where a number may be too low, and where too high: points between tried values.
+
+    Of many, those that have the most failures on their side, and hardly a success.
+    """
+    regular = x >= 0
+    seen, place = np.unique(x[regular], return_inverse=True)
+    middles: Floats = 0.5 * (seen[1:] + seen[:-1])
+    against = np.bincount(place, np.where(valid[regular], -_SUCCESS, 1.0), len(seen))
+    below = np.cumsum(against)[:-1]
+    low = np.argsort(-below, kind="stable")[:_CUTS]
+    high = np.argsort(below, kind="stable")[:_CUTS]
+    return middles[low], middles[high]
 
 
 def _believe(fires: Floats, valid: Bools, prior: Floats) -> Floats:

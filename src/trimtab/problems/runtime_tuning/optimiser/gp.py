@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -28,7 +29,7 @@ from ..encoding import Floats, Ints
 _JITTER: Final = 1e-8
 _BOUNDS: Final = 14.0  # of a logarithm, around the mode of its prior
 
-_potrf, _potri, _trtrs = get_lapack_funcs(("potrf", "potri", "trtrs"), (np.zeros((1, 1)),))
+_potrf, _potri, _potrs, _trtrs = get_lapack_funcs(("potrf", "potri", "potrs", "trtrs"), (np.zeros((1, 1)),))
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Kernel:
         effect = np.exp(theta[:d])[self.feature_owner]
         scale = np.exp(0.5 * theta[d : 2 * d])[self.owner]
         squared = _squared(coordinates * scale, data.coordinates * scale)
-        value, _ = _matern(squared)
+        value, _, _ = _matern(squared)
         covariance: Floats = 1.0 + (features * effect) @ data.features.T + math.exp(theta[2 * d]) * value
         return covariance
 
@@ -92,7 +93,7 @@ class Kernel:
         relevance = np.exp(theta[d : 2 * d])[self.owner]
         b, s = math.exp(theta[2 * d]), math.exp(theta[2 * d + 1])
         scaled = data.coordinates * np.sqrt(relevance)
-        value, slope = _matern(_squared(scaled, scaled))
+        value, root, decay = _matern(_squared(scaled, scaled))
         covariance = 1.0 + (data.features * effect) @ data.features.T + b * value
         covariance[np.diag_indices(n)] += s / data.runs + _JITTER
         factor, failed = _potrf(covariance, lower=1)
@@ -107,7 +108,7 @@ class Kernel:
         gradient = np.empty_like(theta)
         own = np.einsum("ij,ij->j", data.features, residual @ data.features) * effect
         gradient[:d] = 0.5 * np.bincount(self.feature_owner, own, d)
-        pull = residual * slope * b
+        pull = (-5.0 / 6.0 * b) * residual * (1.0 + root) * decay  # by the derivative of the Matern function
         apart = pull.sum(axis=1) @ scaled**2 - np.einsum("ij,ij->j", scaled, pull @ scaled)
         gradient[d : 2 * d] = np.bincount(self.owner, apart, d)
         gradient[2 * d] = 0.5 * b * float(np.vdot(residual, value))
@@ -125,7 +126,6 @@ class GP:
     theta: Floats
     data: Data
     factor: Floats  # lower Cholesky factor of the covariance
-    inverse: Floats
     alpha: Floats
 
     @property
@@ -140,15 +140,19 @@ class GP:
         variance = self.kernel.at(self.theta, features) - np.einsum("ij,ij->j", half, half)
         return cross @ self.alpha, np.maximum(variance, 1e-12)
 
+    @cached_property
+    def _inverse(self) -> Floats:
+        return _inverse(self.factor)
+
     def left_out(self) -> tuple[Floats, Floats]:
         """Mean and variance (noise included) of each observation, given the others (Rasmussen and Williams, 5.4.2)."""
-        precision = np.diag(self.inverse)
+        precision = np.diag(self._inverse)
         return self.data.y - self.alpha / precision, 1.0 / precision
 
     def with_y(self, y: Floats) -> GP:
         """The same inputs, other observations."""
         data = Data(self.data.coordinates, self.data.features, y, self.data.runs, self.data.extra, self.data.within)
-        return GP(self.kernel, self.theta, data, self.factor, self.inverse, self.inverse @ y)
+        return GP(self.kernel, self.theta, data, self.factor, _solved(self.factor, y))
 
 
 def condition(kernel: Kernel, theta: Floats, data: Data) -> GP:
@@ -158,8 +162,7 @@ def condition(kernel: Kernel, theta: Floats, data: Data) -> GP:
     factor, failed = _potrf(covariance, lower=1, clean=1)
     if failed:
         raise np.linalg.LinAlgError("the covariance is not positive definite")
-    inverse = _inverse(factor)
-    return GP(kernel, theta, data, factor, inverse, inverse @ data.y)
+    return GP(kernel, theta, data, factor, _solved(factor, data.y))
 
 
 def learn(kernel: Kernel, data: Data, start: Floats | None, steps: int) -> Floats:
@@ -180,11 +183,18 @@ def _squared(a: Floats, b: Floats) -> Floats:
     return squared
 
 
-def _matern(squared: Floats) -> tuple[Floats, Floats]:
-    """Matern 5/2 of squared distances, and its derivative with respect to them."""
+def _matern(squared: Floats) -> tuple[Floats, Floats, Floats]:
+    """Matern 5/2 of squared distances, and two of its parts: the root of 5 of them, and its decay."""
     root = np.sqrt(5.0 * squared)
     decay = np.exp(-root)
-    return (1.0 + root + root * root / 3.0) * decay, (-5.0 / 6.0) * (1.0 + root) * decay
+    return (1.0 + root + (5.0 / 3.0) * squared) * decay, root, decay
+
+
+def _solved(factor: Floats, y: Floats) -> Floats:
+    """The covariance's inverse times y."""
+    solved: Floats
+    solved, _ = _potrs(factor, y, lower=1)
+    return solved
 
 
 def _inverse(factor: Floats) -> Floats:

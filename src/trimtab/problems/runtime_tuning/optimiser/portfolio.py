@@ -44,7 +44,7 @@ class Smooth:
         return self.gp.noise * self.unit**2
 
     def predict(self, codes: Floats) -> tuple[Floats, Floats]:
-        mean, variance = self.gp.predict(self.encoding.coordinates(codes), self.encoding.features(codes))
+        mean, variance = self.gp.predict(*self.encoding.arrays(codes))
         return self.offset + self.unit * mean, self.unit**2 * variance
 
     def log_density(self) -> Floats:
@@ -63,7 +63,7 @@ class Trees:
     density: Floats
 
     def predict(self, codes: Floats) -> tuple[Floats, Floats]:
-        return self.forest.predict(self.encoding.coordinates(codes))
+        return self.forest.predict(self.encoding.arrays(codes)[0])
 
     def log_density(self) -> Floats:
         return self.density
@@ -113,14 +113,7 @@ def smooth(encoding: Encoding, kernel: Kernel, theta: Floats, observed: Observed
 
 
 def data_of(encoding: Encoding, observed: Observed, codes: Floats) -> Data:
-    return Data(
-        encoding.coordinates(codes),
-        encoding.features(codes),
-        observed.y,
-        observed.runs,
-        observed.extra,
-        observed.within,
-    )
+    return Data(*encoding.arrays(codes), observed.y, observed.runs, observed.extra, observed.within)
 
 
 def _expected(observed: Observed, mean: Floats, variance: Floats) -> Floats:

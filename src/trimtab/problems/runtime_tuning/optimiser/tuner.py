@@ -25,6 +25,7 @@ _START: Final = 6  # configurations of the design beside the default
 PRIORS: Final = (Prior(),)
 _BOLD: Final = (1.8, 1.4)  # by which standard deviations are widened, first and last
 _LEAST_FOR_TREES: Final = 12
+_AT_ONCE: Final = 96
 _BETTER: Final = 0.005  # of a log ratio: less is no reason to leave the default
 
 
@@ -110,16 +111,16 @@ class Tuner:
         count = self.history.trials
         if len(self.history.losses()) < 3:
             return
-        every = 1 if count <= 40 else 2 if count <= 100 else 4
+        every = 1 if count <= 40 else 2 if count <= 100 else 5
         if count - self._learnt_at < every:
             return
         self._learnt_at = count
-        steps = 15 if count <= 40 else 10
+        steps = 15 if count <= 40 else 10 if count <= 100 else 8
         scale = Scale.of(self.history.losses())
         observed = self.history.observed(scale)
         for i, kernel in enumerate(self.kernels):
             self._thetas[i] = self._fitted(kernel, observed, self._thetas[i], steps)
-        for constraint in self.objective.constraints:
+        for constraint in self.objective.constraints if count <= 20 or count % 4 == 0 else ():
             found = self.history.metric(constraint.metric)
             if found is not None and len(found.rows) >= 3:
                 standard, _, _ = _standardised(found)
@@ -181,8 +182,8 @@ class Tuner:
             return self._fresh(everywhere(self.encoding, 256, rng))
         few = len(self.history) <= 100
         parents = models.parents()
-        pool = [everywhere(self.encoding, 200 if few else 100, rng)]
-        pool.append(mutated(self.encoding, parents, 500 if few else 250, rng))
+        pool = [everywhere(self.encoding, 160 if few else 80, rng)]
+        pool.append(mutated(self.encoding, parents, 400 if few else 200, rng))
         pool.append(parents)
         codes = self._open(distinct(np.vstack(pool)))
         score = models.score(codes)
@@ -239,9 +240,17 @@ class Models:
         self._place = {one.tobytes(): i for i, one in enumerate(told)}
 
     def score(self, codes: Floats) -> Floats:
-        """Expected gain times the chance that it counts.  (m,)"""
+        """Expected gain times the chance that it counts; 0 for those that can't be among the best of them.  (m,)"""
         told = np.array([self._place.get(one.tobytes(), -1) for one in codes], dtype=np.int64)
-        return self.portfolio.gain(codes, told, self._bold) * self.works(codes)
+        gain = self.portfolio.gain(codes, told, self._bold)
+        order = np.argsort(-gain, kind="stable")
+        score = np.zeros(len(codes))
+        for begin in range(0, len(codes), _AT_ONCE):  # a chance is at most 1: the rest is below what was found
+            some = order[begin : begin + _AT_ONCE]
+            if gain[some[0]] <= score.max():
+                break
+            score[some] = gain[some] * self.works(codes[some])
+        return score
 
     def works(self, codes: Floats) -> Floats:
         """The chance that a configuration works and meets the constraints.  (m,)"""

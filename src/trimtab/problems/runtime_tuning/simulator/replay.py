@@ -21,6 +21,7 @@ from .table import Table
 
 _DRAWS: Final = 20_000
 _VALID: Final = ("ok", "censored", "constraint")
+_FEWEST_FAILED: Final = 10  # configurations: fewer can't be told from chance, and nothing is refused
 _FEWEST: Final = 40  # measured configurations
 
 
@@ -31,7 +32,7 @@ class Fidelity:
     rows: int
     configurations: int
     r2: float  # of the loss of configurations that were not fitted
-    validity: float  # balanced accuracy, likewise; nan where nothing failed
+    validity: float  # balanced accuracy, likewise; nan where hardly anything failed
     noise: float  # standard deviation of one run, as a log ratio
     repeats: int  # runs that the noise was read from
     members: dict[str, float]  # weights of the model's parts
@@ -145,7 +146,7 @@ class Fitted:
         self.residuals = repeats if len(repeats) >= 20 else _guessed(residual)
 
         share = np.bincount(place[works], minlength=len(first)) / np.bincount(place, minlength=len(first))
-        self._validity = fit(self._x, share) if share.min() < 0.5 else None
+        self._validity = fit(self._x, share) if (share < 0.5).sum() >= _FEWEST_FAILED else None
         failures = Counter[Status](row.s for row in table.rows if row.s not in _VALID)
         self.failure: Status = failures.most_common(1)[0][0] if failures else "crash"
         accuracy = math.nan

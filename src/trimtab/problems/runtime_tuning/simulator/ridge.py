@@ -13,6 +13,7 @@ from trimtab.kit.compiled import compiled
 from ..encoding import Floats
 
 _REACHES: Final = (0.7, 2.0, 5.0)  # mean distance of two configurations, in units of the kernel's decay
+_ENOUGH: Final = 600  # rows to choose by: eigenvalues take time with the cube
 _RIDGES: Final = (0.02, 0.1, 0.4)
 
 
@@ -44,6 +45,9 @@ def choose(x: Floats, y: Floats, importance: Floats) -> tuple[Floats, float]:
     A feature's weight grows with the root of its importance (in another model); the
     two numbers that are searched are the overall reach and the ridge.
     """
+    if len(y) > _ENOUGH:
+        some = np.random.default_rng(0).choice(len(y), _ENOUGH, replace=False)
+        x, y = x[some], y[some]
     apart = np.maximum(np.abs(x[:, None, :][: len(x) // 2] - x[len(x) // 2 :][None, : len(x) // 2]).mean((0, 1)), 1e-9)
     shape = np.sqrt(importance + 0.1 / len(importance))
     shape = shape / (shape * apart).sum()

@@ -7,6 +7,7 @@ measured.
 
 from __future__ import annotations
 
+import hashlib
 import lzma
 import math
 import os
@@ -42,10 +43,12 @@ class Table:
     name: str
     space: KnobSpace
     objective: Objective
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...] = field(compare=False)
     about: Mapping[str, str] = field(default_factory=dict)
+    digest: str = field(init=False)  # of the rows, for which it stands where tables are compared
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "digest", hashlib.blake2b(msgspec.json.encode(self.rows), digest_size=16).hexdigest())
         for number, row in enumerate(self.rows, 1):
             if len(row.v) != len(self.space.knobs):
                 raise InvalidInstance(f"row {number}: {len(row.v)} values for {len(self.space.knobs)} knobs")

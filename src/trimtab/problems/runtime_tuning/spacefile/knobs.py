@@ -78,10 +78,10 @@ _NAMES: Final[Mapping[type, str]] = {
 def _made(name: str, fields: Mapping[str, Any]) -> Knob:
     kind = _kind(name, fields)
     low, high = _range(name, fields) if kind in ("int", "real") else (-math.inf, math.inf)
-    default = tuple(fields["default"]) if kind == "permutation" else fields["default"]
+    values: tuple[Value, ...] = tuple(fields["default"] if kind == "permutation" else fields.get("values", ()))
+    default: Any = values if kind == "permutation" else fields["default"]
     if kind == "real" and isinstance(default, int) and not isinstance(default, bool):
         default = float(default)
-    values = default if kind == "permutation" else tuple(fields.get("values", ()))
     return Knob(
         name,
         kind,

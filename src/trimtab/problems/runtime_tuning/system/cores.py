@@ -20,10 +20,13 @@ def claim(count: int) -> Iterator[list[int]]:
     Raises `UsageError` if there are fewer, or others hold them.
     """
     with ExitStack() as stack:
-        held = [core for core in sorted(os.sched_getaffinity(0)) if _hold(core, stack)] if count else []
+        held: list[int] = []
+        for core in sorted(os.sched_getaffinity(0)):
+            if len(held) < count and _hold(core, stack):
+                held.append(core)
         if len(held) < count:
             raise UsageError(f"{count} jobs need a free core each to be pinned to, and there are {len(held)}: lower -j")
-        yield held[:count]
+        yield held
 
 
 def _hold(core: int, stack: ExitStack) -> bool:

@@ -104,16 +104,16 @@ class Session:
 
     def _batch(self, size: int) -> list[Row]:
         """So many trials at a time, each on a meter of its own."""
-        asked = []
+        asked: list[tuple[Values, float]] = []
         for _ in range(size):
             began = time.process_time()
             values = self.space.canonical(self.optimiser.ask())
             asked.append((values, time.process_time() - began))
         if size == 1:
-            return [self._try(*asked[0], self.meters[0])]
+            return [self._try(asked[0], self.meters[0])]
         with ThreadPoolExecutor(size) as threads:
             try:
-                rows = list(threads.map(self._try, *zip(*asked, strict=True), self.meters))
+                rows = list(threads.map(self._try, asked, self.meters))
             except BaseException:
                 for meter in self.meters:
                     meter.stop()
@@ -130,8 +130,9 @@ class Session:
     def _cautious(self, record: Record) -> float:
         return record.mean + math.sqrt(record.variance(self.gauge.sd))
 
-    def _try(self, values: Values, asking: float, meter: Meter) -> Row:
+    def _try(self, asked: tuple[Values, float], meter: Meter) -> Row:
         """One trial: the runs, and what they came to."""
+        values, asking = asked
         load = machine.load()
         if key_of(self.space, values) == self._default:
             shots, trial = self._try_default(meter)
@@ -198,12 +199,13 @@ class Session:
 
     def _control(self, meter: Meter) -> Shot:
         """A run of the default. Once it fails, it is tried again; twice is the end."""
-        for _ in range(2):
+        reading = meter.read(self.space.default)
+        if self._status(reading) not in ("ok", "constraint"):
             reading = meter.read(self.space.default)
-            status = self._status(reading)
-            if status in ("ok", "constraint"):
-                return Shot(True, status, reading.metrics, reading.seconds, reading.note)
-        raise broken(reading)
+        status = self._status(reading)
+        if status not in ("ok", "constraint"):
+            raise broken(reading)
+        return Shot(True, status, reading.metrics, reading.seconds, reading.note)
 
     def _take(self, row: Row) -> None:
         """What a row means for the state: the same whether it was measured now or is of a journal."""

@@ -29,6 +29,7 @@ class Plan:
 
     trials: float = math.inf
     seconds: float = math.inf  # of the search and the proof together; minimising comes on top
+    pairs: int = 0  # of the proof; 0: as many as the gain and the noise ask for
     minimise: bool = False
     policy: Policy = POLICY
     reference: Values | None = None  # what the proof is against; None: the default
@@ -120,7 +121,7 @@ class Tuning:
 
     def _prove(self, values: Values, finding: Finding, seconds: float, session: Session) -> Proof:
         controls = [shot.seconds for row in session.rows for shot in row.shots if shot.control]
-        pairs = pairs_for(finding.loss, finding.noise, seconds, 2.0 * sum(controls) / len(controls))
+        pairs = self.plan.pairs or pairs_for(finding.loss, finding.noise, seconds, 2.0 * sum(controls) / len(controls))
         self.listener.stage("proof", pairs)
         reference = self.space.default if self.plan.reference is None else self.plan.reference
         return prove(self._turns("proof"), reference, values, self.objective, pairs)

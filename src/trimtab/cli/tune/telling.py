@@ -57,8 +57,8 @@ def notes(job: Job, answer: Answer, crowded: Sequence[float]) -> list[str]:
     if finding is not None:
         seen, expected = ratio(finding.seen, job.objective), ratio(finding.loss, job.objective)
         found.append(
-            f"The search saw {seen:.3f}, and expected {expected:.3f}: "
-            "the best of many noisy results is too good to be true."
+            f"The search saw {seen:.3f}, and expected {expected:.3f} "
+            "(the best of many noisy results tends to be too good to be true)."
         )
     if proof is not None and proof.metrics:
         names = dict.fromkeys([job.objective.metric, "cpu", "wall", "rss", *job.command.metrics])
