@@ -24,7 +24,7 @@ def write(changed: Mapping[str, Value]) -> Setting:
     return Setting(
         tuple(f"--{k}={v}" for k, v in changed.items()),
         {"TOOL": str(len(changed))},
-        f"{dict(changed)}\n",
+        {"tool.conf": f"{dict(changed)}\n"},
     )
 
 
@@ -57,12 +57,12 @@ def test_arguments_environment_and_files() -> None:
 
 
 def test_a_pack_says_what_differs_from_the_default() -> None:
-    command = Command(("echo", "{tool}", "{tool.file}", "end"), SPACE, packs=(PACK,))
-    assert command.invocation(SPACE.default, RUN).argv == ("echo", "/run/here/tool.file", "end")
+    command = Command(("echo", "{tool}", "{run}/tool.conf", "end"), SPACE, packs=(PACK,))
+    assert command.invocation(SPACE.default, RUN).argv == ("echo", "/run/here/tool.conf", "end")
     made = command.invocation({**SPACE.default, "level": 5}, RUN)
-    assert made.argv == ("echo", "--level=5", "/run/here/tool.file", "end")
+    assert made.argv == ("echo", "--level=5", "/run/here/tool.conf", "end")
     assert made.environment["TOOL"] == "1"
-    assert command.texts({**SPACE.default, "level": 5}, RUN) == {"tool.file": "{'level': 5}\n"}
+    assert command.texts({**SPACE.default, "level": 5}, RUN) == {"tool.conf": "{'level': 5}\n"}
 
 
 def test_a_shell_sees_quoted_values_only(runner: Runner, tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_a_shell_sees_quoted_values_only(runner: Runner, tmp_path: Path) -> None
         (lambda: Command(("nothing-of-that-name", "{level}", "{mode}"), SPACE), "command not found: nothing-of"),
         (lambda: Command(("echo", "{levle}", "{mode}"), SPACE), "'levle'. Did you mean 'level'"),
         (lambda: Command(("echo", "{level}"), SPACE), r"knob 'mode' is nowhere in the command: write \{mode\}"),
-        (lambda: Command(("echo",), SPACE, (PACK,)), r"needs \{tool\} or \{tool.file\}"),
+        (lambda: Command(("echo",), SPACE, (PACK,)), r"needs \{run\}/tool.conf or \{tool\} where"),
         (lambda: Command(("echo", "x{tool}"), SPACE, (PACK,)), "of its own, not 'x{tool}'"),
         (lambda: python("", metrics={"tps": "tps"}), "needs a group"),
         (lambda: python("", metrics={"tps": "("}), "no regular expression"),

@@ -41,9 +41,9 @@ class Command:
 
     In arguments, values of the environment and files, ``{knob}`` is the knob's value
     and ``{run}`` the directory of this run, which is removed after it. An argument
-    that is nothing but ``{pack}`` becomes the pack's arguments, and ``{pack.file}`` is
-    the path of a file with the pack's text. Arguments are never seen by a shell unless
-    `in_shell` is set; then they are one text for ``sh -c``, and values come quoted.
+    that is nothing but ``{pack}`` becomes the pack's arguments; the pack's files are
+    written into ``{run}``. Arguments are never seen by a shell unless `in_shell` is set;
+    then they are one text for ``sh -c``, and values come quoted.
     """
 
     argv: tuple[str, ...]
@@ -91,7 +91,9 @@ class Command:
         """The files to be written into the run's directory before it starts."""
         words = self._words(values, run)
         texts = {name: placeholders.fill(text, words) for name, text in self.files.items()}
-        return texts | {_file(pack): pack.text(self._part(pack, values)) for pack in self.packs}
+        for pack in self.packs:
+            texts |= pack.files(self._part(pack, values))
+        return texts
 
     def outputs(self, values: Values, run: Path) -> dict[str, Path]:
         """The file behind each name in `equal`, but for the standard streams."""
@@ -139,8 +141,7 @@ class Command:
                 yield placeholders.fill(argument, words)
 
     def _words(self, values: Values, run: Path) -> dict[str, str]:
-        words = {knob.name: knob.show(values[knob.name]) for knob in self.space.knobs}
-        return words | {_file(pack): str(run / _file(pack)) for pack in self.packs} | {RUN: str(run)}
+        return {knob.name: knob.show(values[knob.name]) for knob in self.space.knobs} | {RUN: str(run)}
 
     def _part(self, pack: Pack, values: Values) -> Values:
         return {knob.name: values[knob.name] for knob in pack.space.knobs}
@@ -166,9 +167,8 @@ class Command:
             raise UsageError(f"knob {taken!r}: that name has another meaning in a command; rename it")
         texts = [*self.argv, *self.prepare, *self.environment.values(), *self.files.values(), *self.equal]
         found = placeholders.used(texts)
-        files = {_file(pack) for pack in self.packs}
-        for name in sorted(found - knobs - groups - files - {RUN}):
-            raise UnknownName("knob or pack", name, knobs | groups | files | {RUN})
+        for name in sorted(found - knobs - groups - {RUN}):
+            raise UnknownName("knob or pack", name, knobs | groups | {RUN})
         for argument in (*self.argv, *self.prepare):
             for name in placeholders.names(argument):
                 if name in groups and placeholders.whole(argument) != name and not self.in_shell:
@@ -179,16 +179,16 @@ class Command:
         for name in sorted(knobs - found - packed):
             raise UsageError(f"knob {name!r} is nowhere in the command: write {{{name}}} where its value belongs")
         for pack in self.packs:
-            self._check_speaks(pack, found)
+            self._check_speaks(pack, texts)
 
-    def _check_speaks(self, pack: Pack, found: set[str]) -> None:
-        """Does the command hear of what the pack says? Either way will do where a pack has arguments and a text."""
+    def _check_speaks(self, pack: Pack, texts: Sequence[str]) -> None:
+        """Does the command hear of what the pack says? Either way will do where a pack has arguments and files."""
         rng = np.random.default_rng(0)
         settings = [pack.setting(pack.space.draw(rng)) for _ in range(_DRAWS)]
-        ways = [pack.name] * any(setting.args for setting in settings)
-        ways += [_file(pack)] * any(setting.text for setting in settings)
-        if ways and not found & set(ways):
-            what = " or ".join(f"{{{way}}}" for way in ways)
+        ways = {f"{{{pack.name}}}" for setting in settings if setting.args}
+        ways |= {f"{{{RUN}}}/{file}" for setting in settings for file in setting.files}
+        if ways and not any(way in text for way in ways for text in texts):
+            what = " or ".join(sorted(ways))
             raise UsageError(
                 f"the command needs {what} where the settings of {pack.name} go, as an argument of its own"
             )
@@ -200,8 +200,3 @@ class Command:
         here = str(Path(self.folder or "", program)) if os.sep in program else program
         if shutil.which(here) is None:
             raise UsageError(f"command not found: {program}")
-
-
-def _file(pack: Pack) -> str:
-    """Its placeholder, and the name of the file in the run's directory."""
-    return f"{pack.name}.file"
