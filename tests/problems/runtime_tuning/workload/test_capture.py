@@ -86,7 +86,9 @@ def test_a_default_that_fails_ends_it_at_once(tmp_path: Path):
 
 def test_the_command_writes_a_table_that_replays(file: Path, tmp_path: Path):
     output = tmp_path / "mine.jsonl.xz"
-    done = CliRunner().invoke(command, [str(file), "--runs", "140", "-o", str(output), "--json"], catch_exceptions=False)
+    done = CliRunner().invoke(
+        command, [str(file), "--runs", "140", "-o", str(output), "--json"], catch_exceptions=False
+    )
     said = json.loads(done.stdout)
     assert said["complete"] and said["runs"] == 140
     assert set(said["status"]) == {"ok", "crash"}

@@ -10,6 +10,7 @@ from typing import Final
 
 from ..space import Knob, KnobSpace, Value
 from .asking import around, ask, find, version
+from .gcc import flag_argument, level_first
 from .pack import Pack, Setting
 
 _LEVEL: Final = "-O2"
@@ -74,15 +75,11 @@ def _option(name: str, value: int) -> Knob | None:
 
 def write(changed: Mapping[str, Value]) -> Setting:
     """``-O3 -fno-vectorize -mllvm -inline-threshold=500``; the level comes first."""
-    args = []
-    for name, value in sorted(changed.items(), key=lambda pair: pair[0] not in ("O", "march")):
-        if name == "O":
-            args.append(f"-O{value}")
-        elif name == "march":
-            args.append(f"-march={value}")
-        elif name.startswith("llvm-"):
+    args: list[str] = []
+    for name, value in level_first(changed):
+        if name.startswith("llvm-"):
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             args += ["-mllvm", f"-{name.removeprefix('llvm-')}={shown}"]
         else:
-            args.append(f"-f{name}" if value == "on" else f"-fno-{name}")
+            args.append(flag_argument(name, value))
     return Setting(tuple(args))
