@@ -20,7 +20,7 @@ def runs(count: int, noise: float = 0.0, drift: float = 0.0) -> tuple[list[Run],
     rng = np.random.default_rng(0)
     found, truth = [], []
     for i in range(count):
-        x = 0.5 if i % 8 == 0 else float(f"{rng.random():.4g}")
+        x = 0.5 if i % 8 == 0 else float(f"{rng.random():.3g}")
         loss = 3.0 * (x - 0.5) ** 2
         seconds = math.exp(0.3 + drift * i / count + loss + noise * rng.normal())
         found.append(Run({"x": x, "f": False}, "ok", {"cpu": seconds, "rss": 123456789.0}))

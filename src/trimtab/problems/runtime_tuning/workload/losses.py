@@ -17,7 +17,8 @@ from ..space import KnobSpace, Value, Values
 
 _BESIDE: Final = 4  # control runs that a run is compared with, those nearest in time
 _FEWEST: Final = 3  # control runs without which there is no table
-_DIGITS: Final = 4  # significant, of metrics and of real values
+_DIGITS: Final = 4  # of losses after the point, of metrics significant
+_VALUE_DIGITS: Final = 3  # significant, of real values: half a per mille from what was run, and half the file
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def _listed(space: KnobSpace, values: Values) -> Iterable[Value]:
 
 
 def _brief(value: Value) -> Value:
-    return _short(value) if isinstance(value, float) else value
+    return _short(value, _VALUE_DIGITS) if isinstance(value, float) else value
 
 
-def _short(x: float) -> float:
-    return float(f"{x:.{_DIGITS}g}")
+def _short(x: float, digits: int = _DIGITS) -> float:
+    return float(f"{x:.{digits}g}")
