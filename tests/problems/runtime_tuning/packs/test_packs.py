@@ -122,7 +122,8 @@ def test_defaults_of_the_jvm_are_those_of_the_command():
     assert re.search(rf"Use{collector}GC\s+= true", told)
     serial = packs.load("jvm", base=("-XX:+UseSerialGC", "-XX:MaxInlineLevel=11"))
     assert serial.space.by_name["MaxInlineLevel"].default == 11
-    assert serial.space.by_name["gc"].default == "Serial"
+    assert not {"gc", "MaxGCPauseMillis", "UseAdaptiveSizePolicy"} & set(serial.space.by_name)  # the command has chosen
+    assert serial.space.by_name["NewRatio"].when == {}
 
 
 def test_the_heap_of_the_jvm_starts_as_a_share_of_what_it_may_grow_to():

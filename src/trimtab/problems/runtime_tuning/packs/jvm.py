@@ -105,11 +105,21 @@ def load(name: str, tool: str, everything: bool, base: Sequence[str]) -> Pack:
         for u in (0.01, 0.37, 0.99):
             others = _taken(others, starts, u)
         knobs += others
-    names = {knob.name for knob in knobs}
-    knobs = [replace(k, when={n: v for n, v in k.when.items() if n in names}) for k in knobs]
+    knobs = [found for knob in knobs if (found := _settled(knob, {k.name for k in knobs}, _default_collector(flags)))]
     heap = int(flags["MaxHeapSize"].value) // _MIB if "MaxHeapSize" in flags else 0
     said = version(told.partition(" version ")[2])
     return Pack(name, str(path), said, KnobSpace(tuple(knobs)), partial(write, heap=heap))
+
+
+def _settled(knob: Knob, names: set[str], collector: str) -> Knob | None:
+    """The knob without conditions on what the command has settled; None if it is of another collector than that."""
+    if "gc" not in names and collector not in knob.when.get("gc", (collector,)):
+        return None
+    return replace(knob, when={name: values for name, values in knob.when.items() if name in names})
+
+
+def _default_collector(flags: Mapping[str, Flag]) -> str:
+    return next((c for c in _COLLECTORS if f"Use{c}GC" in flags and flags[f"Use{c}GC"].value == "true"), "")
 
 
 def printed(text: str) -> Iterator[Flag]:
@@ -132,7 +142,7 @@ def ranges(text: str) -> Iterator[tuple[str, tuple[float, float]]]:
 def _starter(path: Path, base: Sequence[str]) -> Callable[..., bool]:
     def starts(*options: str) -> bool:
         """Without an error, and without calling anything deprecated."""
-        command = [path, *base, *options, "-version"]
+        command = [str(path), *base, *options, "-version"]
         done = subprocess.run(command, capture_output=True, timeout=60, check=False)
         return not done.returncode and b"deprecated" not in done.stdout + done.stderr
 
@@ -149,8 +159,8 @@ def _heap(flags: Mapping[str, Flag]) -> Iterator[Knob]:
 
 def _collector(flags: Mapping[str, Flag], starts: Callable[..., bool]) -> Iterator[Knob]:
     there = [c for c in _COLLECTORS if f"Use{c}GC" in flags and starts(f"-XX:+Use{c}GC")]
-    default = next((c for c in there if flags[f"Use{c}GC"].value == "true"), "")
-    if default and len(there) > 1:
+    default = _default_collector(flags)
+    if default in there and len(there) > 1:
         yield Knob("gc", "enum", default, values=tuple(there), about="garbage collector")
     if default == "G1" and "G1HeapRegionSize" in flags:
         yield Knob(

@@ -162,7 +162,7 @@ def _server(path: Path) -> Iterator[socket.socket]:
     """A connection to a server of our own, which keeps nothing and is gone at the end."""
     with tempfile.TemporaryDirectory(prefix="trimtab-redis-") as folder:
         place = str(Path(folder, "s"))
-        command = [path, "--port", "0", "--unixsocket", place, "--save", ""]
+        command = [str(path), "--port", "0", "--unixsocket", place, "--save", ""]
         process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             with _connected(process, place) as connection:

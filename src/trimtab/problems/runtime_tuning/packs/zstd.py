@@ -55,7 +55,7 @@ def load(name: str, tool: str, everything: bool, base: Sequence[str]) -> Pack:
         sample.write_bytes(bytes(range(256)) * 16)
 
         def takes(*options: str) -> bool:
-            command = [path, "-q", *options, "-c", sample]
+            command = [str(path), "-q", *options, "-c", str(sample)]
             return not subprocess.run(command, capture_output=True, timeout=60, check=False).returncode
 
         return Pack(name, str(path), version(ask([path, "--version"])), _space(takes, everything), write)

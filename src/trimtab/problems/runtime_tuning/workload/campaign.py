@@ -82,7 +82,8 @@ def capture(
 def _calibrate(campaign: Campaign, runner: Runner) -> tuple[float, Mapping[str, str]]:
     """Seconds at which a run is killed, and the digests of what must come out equal."""
     default = campaign.target.space.default
-    seconds, digests = [], {}
+    seconds: list[float] = []
+    digests: Mapping[str, str] = {}
     for _ in range(_CALIBRATION):
         reading = measure(campaign.command, default, runner, digests=digests)
         if reading.status != "ok":
