@@ -28,6 +28,11 @@ tools:  # Debian packages that some tests need
 	@bash .ci/need-tool llvm-mca-19 "llvm-mca, a baseline of block_throughput" llvm-19
 	@bash .ci/need-tool cc "block_throughput's measuring harness" build-essential
 	@bash .ci/need-tool pg_ctlcluster "PostgreSQL, the real system of join_ordering" postgresql
+	@bash .ci/need-tool redis-server "Redis, a target of runtime_tuning" redis-server
+	@bash .ci/need-tool zstd "zstd, a target of runtime_tuning" zstd
+	@bash .ci/need-tool sqlite3 "SQLite, a target of runtime_tuning" sqlite3
+	@bash .ci/need-tool xz "xz, a target of runtime_tuning" xz-utils
+	@test -e /usr/share/java/h2.jar || bash .ci/need-tool h2.jar "H2, a Java target of runtime_tuning" libh2-java
 
 lint: .venv/.dev  ## style, and the layers of the house
 	@$(BIN)/ruff check

@@ -12,7 +12,7 @@ _XZ: Final = "application/x-xz"
 KNOBS: Final = Dataset(
     name="knob-measurements",
     version="1",
-    description="1,500 random configurations each of xz (8 LZMA2 options; bytes and CPU seconds for one input of "
+    description="1,500 random configurations each of xz (8 LZMA options; bytes and CPU seconds for one input of "
     "120,000 bytes) and of SQLite (12 pragmas and ways of inserting; CPU seconds).",
     licence="Apache-2.0",
     licence_url="https://www.apache.org/licenses/LICENSE-2.0",

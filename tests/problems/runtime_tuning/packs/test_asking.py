@@ -57,5 +57,5 @@ def test_what_a_tool_prints_is_read_whatever_it_is():
 
 
 def test_versions():
-    assert version("openjdk version \"17.0.15\" 2025-04-15") == "17.0.15"
+    assert version('openjdk version "17.0.15" 2025-04-15') == "17.0.15"
     assert version("nothing") == ""

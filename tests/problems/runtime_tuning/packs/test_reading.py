@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 
-from trimtab.problems.runtime_tuning.packs import clang, compiler, jvm, xz
+from trimtab.problems.runtime_tuning.packs import clang, gcc, jvm, xz
 
 GCC = """The following options control optimizations:
   -O<number>                  \t\t
@@ -34,9 +34,9 @@ JAVA = """[Global flags]
 openjdk version "17.0.15" 2025-04-15
 """
 RANGES = """[Global flags ranges]
-     intx TieredStopAtLevel                        [ 0                         ...             4 ]     {product} {default}
-      int ActiveProcessorCount                     [                           ...               ]     {product} {default}
-   double EscapeAnalysisTimeout                    [ 0.000                     ...      1000.000 ]  {C2 product} {default}
+     intx TieredStopAtLevel                        [ 0                         ... 4 ] {product} {default}
+      int ActiveProcessorCount                     [                           ... ] {product} {default}
+   double EscapeAnalysisTimeout                    [ 0.000                     ... 1000.000 ]  {C2 product} {default}
 """
 XZ = """  --lzma2[=OPTS]      more of the following options (valid values; default):
                         preset=PRE reset options to a preset (0-9[e])
@@ -56,7 +56,7 @@ LLVM = """  --enable-gvn-hoist                                                  
 
 
 def test_flags_of_gcc():
-    found = {option.name: option for option in compiler.flags(GCC)}
+    found = {option.name: option for option in gcc.flags(GCC)}
     assert set(found) == {
         "aggressive-loop-optimizations", "allow-store-data-races", "fp-contract", "ira-region", "vect-cost-model",
     }  # fmt: skip
@@ -65,7 +65,7 @@ def test_flags_of_gcc():
 
 
 def test_parameters_of_gcc():
-    found = {option.name: option for option in compiler.parameters(PARAMS)}
+    found = {option.name: option for option in gcc.parameters(PARAMS)}
     assert (found["align-threshold"].low, found["align-threshold"].high) == (1, 65536)
     assert found["max-unroll-times"].high == math.inf
     assert found["evrp-mode"].value == "ranger"
@@ -73,7 +73,13 @@ def test_parameters_of_gcc():
 
 def test_what_a_jvm_wants_unlocked_is_not_on_offer():
     found = {flag.name: flag for flag in jvm.printed(JAVA)}
-    assert set(found) == {"AlwaysPreTouch", "BackEdgeThreshold", "EscapeAnalysisTimeout", "HeapDumpPath", "MaxInlineSize"}
+    assert set(found) == {
+        "AlwaysPreTouch",
+        "BackEdgeThreshold",
+        "EscapeAnalysisTimeout",
+        "HeapDumpPath",
+        "MaxInlineSize",
+    }
     assert found["MaxInlineSize"].value == "40"  # as the command line sets it
     assert "C2" in found["MaxInlineSize"].marks
 

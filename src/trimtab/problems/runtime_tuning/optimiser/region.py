@@ -33,11 +33,11 @@ class Region:
         self._encoding = encoding
 
     def next(self, tuner: Tuner) -> Floats:
-        rng = tuner._rng(3)
-        models = tuner._current()
+        rng = tuner.rng(3)
+        models = tuner.models()
         if models is None or len(tuner.history) <= _FIRST:
             steps = self._near(self._encoding.default[None, :], rng)
-            return tuner._fresh(steps[rng.permutation(len(steps))])
+            return tuner.fresh(steps[rng.permutation(len(steps))])
         limit = float(models.scale(np.array([_WORSE]))[0])
         parents = np.vstack([models.parents(), self._encoding.default])
         parents = parents[models.portfolio.mean(parents) <= limit]
@@ -48,7 +48,7 @@ class Region:
             *(neighbours(self._encoding, parent, rng) for parent in parents[:2]),
             parents,
         ]
-        pool = tuner._open(distinct(np.vstack(codes)))
+        pool = tuner.open(distinct(np.vstack(codes)))
         if not len(pool):
             return self._encoding.default
         sure = models.portfolio.below(pool, limit) * models.works(pool)

@@ -21,7 +21,7 @@ from trimtab.core.errors import UnknownName
 #: name -> the module whose ``load(tool, everything) -> Pack`` makes it, and its tool
 PACKS: Final = {
     "jvm": ("jvm", "java"),
-    "gcc": ("compiler", "gcc"),
+    "gcc": ("gcc", "gcc"),
     "clang": ("clang", "clang"),
     "postgresql": ("postgresql", "postgres"),
     "redis": ("redis", "redis-server"),

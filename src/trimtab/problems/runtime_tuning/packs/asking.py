@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Asking a tool what it knows: run it, read what it prints, and keep the knobs that a shortlist names."""
+"""Asking a tool what it knows: find it, run it, read what it prints."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import math
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trimtab.core.errors import Unavailable, UsageError
 from trimtab.core.extras import need_tool
-
-from ..space import Knob
 
 
 def find(tool: str, name: str, debian: str, pack: str) -> Path:
@@ -43,17 +40,6 @@ def version(text: str) -> str:
     """The first thing that looks like a version."""
     found = re.search(r"\d+(?:\.\d+)+", text)
     return found.group() if found else ""
-
-
-def within(wanted: Iterable[Knob], told: Mapping[str, tuple[float, float]]) -> list[Knob]:
-    """Knobs of a shortlist, their ranges cut to what the tool says it takes. One left without a range is left out."""
-    kept = []
-    for knob in wanted:
-        low, high = told.get(knob.name, (-math.inf, math.inf))
-        low, high = max(knob.low, low), min(knob.high, high)
-        if low < high:
-            kept.append(replace(knob, low=low, high=high))
-    return kept
 
 
 def around(default: float, low: float, high: float, factor: float = 8.0) -> tuple[float, float, bool]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""clang: its level, the flags that ``--help`` lists, and options of LLVM with the values that ``-mllvm -print-all-options`` prints."""
+"""clang: its level, the flags of ``--help``, and options of LLVM with their values (``-mllvm -print-all-options``)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 from ..space import Knob, KnobSpace, Value
 from .asking import around, ask, find, version
+from .gcc import flag_argument, level_first
 from .pack import Pack, Setting
 
 _LEVEL: Final = "-O2"
@@ -50,7 +51,9 @@ def _knobs(path: Path, level: str, everything: bool) -> Iterator[Knob]:
     for flag in _FLAGS:
         if flag in listed:
             yield Knob(flag, "enum", "level", values=("level", "on", "off"))
-    for name, value in options(ask([path, level, "-mllvm", "-print-all-options", "-c", "-x", "c", "/dev/null", "-o", "/dev/null"])):
+    for name, value in options(
+        ask([path, level, "-mllvm", "-print-all-options", "-c", "-x", "c", "/dev/null", "-o", "/dev/null"])
+    ):
         if name in _OPTIONS or (everything and not _KEPT.search(name)):
             knob = _option(name, value)
             if knob:
@@ -72,15 +75,11 @@ def _option(name: str, value: int) -> Knob | None:
 
 def write(changed: Mapping[str, Value]) -> Setting:
     """``-O3 -fno-vectorize -mllvm -inline-threshold=500``; the level comes first."""
-    args = []
-    for name, value in sorted(changed.items(), key=lambda pair: pair[0] not in ("O", "march")):
-        if name == "O":
-            args.append(f"-O{value}")
-        elif name == "march":
-            args.append(f"-march={value}")
-        elif name.startswith("llvm-"):
+    args: list[str] = []
+    for name, value in level_first(changed):
+        if name.startswith("llvm-"):
             shown = str(value).lower() if isinstance(value, bool) else str(value)
             args += ["-mllvm", f"-{name.removeprefix('llvm-')}={shown}"]
         else:
-            args.append(f"-f{name}" if value == "on" else f"-fno-{name}")
+            args.append(flag_argument(name, value))
     return Setting(tuple(args))

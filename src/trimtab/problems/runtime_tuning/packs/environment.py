@@ -25,7 +25,12 @@ _TUNABLE: Final = re.compile(r"^(glibc\.[\w.]+): (\S+) \(min: (\S+), max: (\S+)\
 #: the tunable itself prints 0 for "not set". Sizes in bytes
 _MALLOC: Final[Mapping[str, tuple[int, int, int, Mapping[str, Any]]]] = {
     "arena_max": (0, 1, 64, {"special": (0,), "about": "0: eight a core"}),
-    "mmap_threshold": (128 << 10, 16 << 10, 1 << 28, {"about": "larger blocks are mapped; setting it ends its adapting"}),
+    "mmap_threshold": (
+        128 << 10,
+        16 << 10,
+        1 << 28,
+        {"about": "larger blocks are mapped; setting it ends its adapting"},
+    ),
     "trim_threshold": (128 << 10, 16 << 10, 1 << 30, {"about": "free at the top that is given back"}),
     "top_pad": (128 << 10, 4 << 10, 1 << 28, {"about": "asked of the system beyond need"}),
     "mmap_max": (65536, 1, 65536, {"special": (0,)}),
@@ -52,10 +57,18 @@ def _openmp() -> Iterator[Knob]:
     cores = len(os.sched_getaffinity(0))
     if cores > 1:
         yield Knob("OMP_NUM_THREADS", "int", cores, 1, 2 * cores)
-    yield Knob("OMP_SCHEDULE", "enum", "unset", values=("unset", "static", "dynamic", "dynamic,16", "guided"), about="of loops that say 'runtime'")
+    yield Knob(
+        "OMP_SCHEDULE",
+        "enum",
+        "unset",
+        values=("unset", "static", "dynamic", "dynamic,16", "guided"),
+        about="of loops that say 'runtime'",
+    )
     yield Knob("OMP_PROC_BIND", "enum", "unset", values=("unset", "true", "close", "spread"))
     yield Knob("OMP_PLACES", "enum", "unset", values=("unset", "threads", "cores", "sockets"))
-    yield Knob("OMP_WAIT_POLICY", "enum", "unset", values=("unset", "active", "passive"), about="do waiting threads spin?")
+    yield Knob(
+        "OMP_WAIT_POLICY", "enum", "unset", values=("unset", "active", "passive"), about="do waiting threads spin?"
+    )
     yield Knob("OMP_DYNAMIC", "enum", "unset", values=("unset", "true", "false"))
     yield Knob("GOMP_SPINCOUNT", "int", 0, 1, 10_000_000, log=True, special=(0,), about="0: as libgomp does")
 
@@ -68,7 +81,9 @@ def _tunables(told: Mapping[str, tuple[str, str, str]]) -> Iterator[Knob]:
         default = int(value) or usual
         low, high = int(max(low, least)), int(min(high, most))
         if low < high and (low <= default <= high or default in more.get("special", ())):
-            yield Knob(name, "int", default, low, high, log=low > 0 and high > 16 * low, unit="" if high < 200 else "B", **more)
+            yield Knob(
+                name, "int", default, low, high, log=low > 0 and high > 16 * low, unit="" if high < 200 else "B", **more
+            )
 
 
 def _number(text: str) -> float:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HotSpot: the flags of the JDK that is found, their defaults (``-XX:+PrintFlagsFinal``) and ranges (``PrintFlagsRanges``).
+"""HotSpot: the flags of the JDK that is found, their defaults and ranges (``PrintFlagsFinal``, ``PrintFlagsRanges``).
 
 Only product flags are on offer: what a JDK calls diagnostic or experimental it refuses
 unless unlocked, and does not print. Flags of a collector hang on the choice of the
@@ -123,7 +123,9 @@ def printed(text: str) -> Iterator[Flag]:
 
 def ranges(text: str) -> Iterator[tuple[str, tuple[float, float]]]:
     """The ranges of ``-XX:+PrintFlagsRanges``, where they are numbers."""
-    for name, low, high in re.findall(r"^\s*\w+\s+(\w+)\s+\[\s*(-?[\d.]+)\s+\.\.\.\s+(-?[\d.]+)\s*\]", text, re.MULTILINE):
+    for name, low, high in re.findall(
+        r"^\s*\w+\s+(\w+)\s+\[\s*(-?[\d.]+)\s+\.\.\.\s+(-?[\d.]+)\s*\]", text, re.MULTILINE
+    ):
         yield name, (float(low), float(high))
 
 
@@ -151,7 +153,9 @@ def _collector(flags: Mapping[str, Flag], starts: Callable[..., bool]) -> Iterat
     if default and len(there) > 1:
         yield Knob("gc", "enum", default, values=tuple(there), about="garbage collector")
     if default == "G1" and "G1HeapRegionSize" in flags:
-        yield Knob("G1HeapRegionSize", "enum", 0, values=(0, 1, 2, 4, 8, 16, 32), when=_G1, unit="MiB", about="0: automatic")
+        yield Knob(
+            "G1HeapRegionSize", "enum", 0, values=(0, 1, 2, 4, 8, 16, 32), when=_G1, unit="MiB", about="0: automatic"
+        )
 
 
 def _sharing(starts: Callable[..., bool]) -> Iterator[Knob]:
@@ -194,7 +198,7 @@ def _others(flags: Mapping[str, Flag], limits: Mapping[str, tuple[float, float]]
 
 
 def _taken(knobs: Sequence[Knob], starts: Callable[..., bool], u: float) -> list[Knob]:
-    """Those that the JVM takes, each at one place of its range (`u` of it): halves are tried until one is refused alone."""
+    """Those that the JVM takes, each at `u` of its range: what is refused together is tried in halves."""
     if starts(*(_option(knob.name, knob.at(u), 0) for knob in knobs)):
         return list(knobs)
     if len(knobs) < 2:

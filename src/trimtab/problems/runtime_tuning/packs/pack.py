@@ -30,7 +30,9 @@ class Pack:
     tool: str  # its path; "" for environment variables
     version: str
     space: KnobSpace
-    write: Callable[[Mapping[str, Value]], Setting] = field(compare=False)  # of the knobs that differ from their default
+    write: Callable[[Mapping[str, Value]], Setting] = field(
+        compare=False
+    )  # of the knobs that differ from their default
 
     def setting(self, values: Values) -> Setting:
         return self.write(self.space.changed(values))

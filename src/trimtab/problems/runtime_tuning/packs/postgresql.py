@@ -108,7 +108,9 @@ def _server(address: str, base: Sequence[str]) -> AbstractContextManager[str]:
 
 def _settings(dsn: str) -> tuple[str, dict[str, Parameter]]:
     psycopg = need("psycopg", extra="sql", purpose="the knob pack 'postgresql'")
-    columns = "name, vartype, coalesce(unit, ''), setting, min_val, max_val, coalesce(enumvals, '{}'), context, short_desc"
+    columns = (
+        "name, vartype, coalesce(unit, ''), setting, min_val, max_val, coalesce(enumvals, '{}'), context, short_desc"
+    )
     try:
         with psycopg.connect(dsn, connect_timeout=10, options="-c default_transaction_read_only=on") as connection:
             rows = connection.execute(f"SELECT {columns} FROM pg_settings").fetchall()

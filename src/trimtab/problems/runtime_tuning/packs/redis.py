@@ -41,7 +41,9 @@ _NUMBERS: Final = (
     _number("zset-max-listpack-entries", 4, 4096, "sorted sets up to this stay packed"),
     _number("zset-max-listpack-value", 8, 1024, "B, values up to this"),
     _number("set-max-intset-entries", 4, 16384, "sets of numbers up to this stay packed"),
-    _number("list-max-listpack-size", 8, 4096, "entries of a node; -1 to -5: 4 to 64 KiB", special=(-1, -2, -3, -4, -5)),
+    _number(
+        "list-max-listpack-size", 8, 4096, "entries of a node; -1 to -5: 4 to 64 KiB", special=(-1, -2, -3, -4, -5)
+    ),
     _number("list-compress-depth", 0, 4, "nodes at each end that are not compressed; 0: none is"),
     _number("stream-node-max-entries", 4, 4096),
     _number("stream-node-max-bytes", 256, 65536, "B"),

@@ -49,7 +49,7 @@ class _Shell:
 
     def run(self, *statements: str) -> list[str]:
         with tempfile.TemporaryDirectory() as folder:
-            command = [self.path, "-batch", os.path.join(folder, "database"), *statements]
+            command = [self.path, "-batch", Path(folder, "database"), *statements]
             done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
         return done.stdout.split()
 

@@ -63,5 +63,8 @@ def _refused(knobs: tuple[Knob, ...]) -> tuple[Mapping[str, tuple[Value, ...]], 
 
 def write(changed: Mapping[str, Value]) -> Setting:
     """``--lzma2=lc=0,dict=1048576``."""
-    texts = [f"dict={1 << value}" if n == "dict" and isinstance(value, int) else f"{n}={value}" for n, value in changed.items()]
+    texts = [
+        f"dict={1 << value}" if n == "dict" and isinstance(value, int) else f"{n}={value}"
+        for n, value in changed.items()
+    ]
     return Setting(("--lzma2=" + ",".join(texts),) if texts else ())

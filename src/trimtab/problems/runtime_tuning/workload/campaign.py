@@ -51,7 +51,9 @@ class Campaign:
         return {"capture": self.command.describe(), "knobs": knobs, "seed": self.seed, "kill": self.kill}
 
 
-def capture(campaign: Campaign, path: Path, *, until: float = math.inf, tell: Callable[[int], None] = lambda n: None) -> list[Run]:
+def capture(
+    campaign: Campaign, path: Path, *, until: float = math.inf, tell: Callable[[int], None] = lambda n: None
+) -> list[Run]:
     """All runs so far: those of the journal at `path`, and new ones until there are enough or the time is up.
 
     `until`: of `time.monotonic`. Raises `UsageError` if the default does not do its
@@ -69,7 +71,9 @@ def capture(campaign: Campaign, path: Path, *, until: float = math.inf, tell: Ca
                 break
             reading = measure(campaign.command, values, runner, patience=(campaign.patience, most), digests=digests)
             run = _run(campaign, values, reading)
-            journal.append({"v": campaign.target.space.changed(values), "s": run.status, "m": dict(run.metrics), "n": reading.note})
+            journal.append(
+                {"v": campaign.target.space.changed(values), "s": run.status, "m": dict(run.metrics), "n": reading.note}
+            )
             runs.append(run)
             tell(len(runs))
     return runs

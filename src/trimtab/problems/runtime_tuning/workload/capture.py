@@ -24,7 +24,7 @@ _FORTNIGHT: Final = 20_000  # minutes
 
 @click.command("runtime_tuning", context_settings={"show_default": True})
 @click.argument("what")
-@click.option("--runs", default=1500, type=click.IntRange(min=30), help="To measure, the default's included.")
+@click.option("--runs", default=1500, type=click.IntRange(min=100), help="To measure, the default's included.")
 @click.option("--minutes", default=60.0, type=click.FloatRange(min=0.01, max=_FORTNIGHT), help="For this call.")
 @click.option("--seed", default=0, help="Of the order of the configurations.")
 @click.option("--kill", default=4.0, type=click.FloatRange(min=1.5), help="A run at so many times the default's time.")
@@ -48,7 +48,9 @@ def command(what: str, output: str, minutes: float, keep: tuple[str, ...], as_js
     journal = path.with_name(f".{path.name}.partial")
     until = time.monotonic() + 60.0 * minutes
     runs = _measure(campaign, journal, until, quiet=as_json)
-    table = Table(target.name, target.space, target.objective, rows(target.space, target.objective, runs, keep), about(campaign))
+    table = Table(
+        target.name, target.space, target.objective, rows(target.space, target.objective, runs, keep), about(campaign)
+    )
     table.save(path)
     done = len(runs) >= campaign.runs
     if done:

@@ -27,7 +27,7 @@ class Words:
 
 
 def records(seed: int, size: int) -> bytes:
-    """About `size` bytes such as servers write: log lines, JSON records, tables and prose, with parts that come again."""
+    """`size` bytes such as servers write: log lines, JSON records, tables and prose, with parts that come again."""
     rng = random.Random(seed)
     words = Words(rng)
     blocks: list[str] = []
@@ -49,7 +49,8 @@ def _log(rng: random.Random, words: Words, clock: int) -> str:
         clock += rng.randint(0, 3)
         path = "/".join(words.take(rng.randint(1, 4)))
         lines.append(
-            f'10.{rng.randint(0, 3)}.{rng.randint(0, 255)}.{rng.randint(1, 254)} {clock} "GET /{path}?id={rng.randint(1, 99999)}" '
+            f"10.{rng.randint(0, 3)}.{rng.randint(0, 255)}.{rng.randint(1, 254)} {clock} "
+            f'"GET /{path}?id={rng.randint(1, 99999)}" '
             f"{rng.choices((200, 304, 404, 500), (80, 12, 6, 2))[0]} {rng.randint(200, 40000)}\n"
         )
     return "".join(lines)
@@ -92,14 +93,19 @@ def table_script(seed: int, size: int) -> str:
     for at in range(0, size, together):
         lines.append("BEGIN;")
         for k in range(at, at + together):
-            lines.append(f"INSERT INTO item VALUES({k},{rng.randrange(50)},{rng.randrange(9999) / 100},'{' '.join(words.take(3))}');")
-            lines.append(f"INSERT INTO move VALUES({k},{rng.randrange(k + 1)},{rng.randrange(365)},{rng.randrange(-50, 90)});")
+            lines.append(
+                f"INSERT INTO item VALUES({k},{rng.randrange(50)},{rng.randrange(9999) / 100},"
+                f"'{' '.join(words.take(3))}');"
+            )
+            lines.append(
+                f"INSERT INTO move VALUES({k},{rng.randrange(k + 1)},{rng.randrange(365)},{rng.randrange(-50, 90)});"
+            )
         lines.append("COMMIT;")
     for k in range(10):
         lines.append(f"UPDATE item SET price = price * 1.01 WHERE kind = {k};")
         lines.append(
-            f"SELECT i.kind, count(*), sum(m.amount) FROM item i JOIN move m ON m.item = i.id WHERE m.day < {30 * k + 40} "
-            "GROUP BY i.kind ORDER BY 3 DESC, 1 LIMIT 4;"
+            "SELECT i.kind, count(*), sum(m.amount) FROM item i JOIN move m ON m.item = i.id "
+            f"WHERE m.day < {30 * k + 40} GROUP BY i.kind ORDER BY 3 DESC, 1 LIMIT 4;"
         )
         lines.append(f"SELECT name FROM item ORDER BY name, id LIMIT 2 OFFSET {size // 3 + k};")
     lines.append("DELETE FROM move WHERE day > 300;")

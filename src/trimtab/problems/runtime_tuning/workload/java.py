@@ -25,7 +25,7 @@ _LUCENE: Final = ("lucene-core", "lucene-demo", "lucene-analyzers-common", "luce
 
 @dataclass(frozen=True)
 class Program:
-    """A main class, its jars and arguments; ``{input}`` stands for the folder of its input, ``{run}`` for the run's own."""
+    """A main class, its jars and arguments; ``{input}`` is the folder of its input, ``{run}`` that of the run."""
 
     package: str  # Debian's
     jars: tuple[str, ...]
@@ -42,7 +42,9 @@ class Program:
             versions = [JARS / f"{jar}.jar", *sorted(JARS.glob(f"{jar}-[0-9]*.jar"))]
             there = next((path for path in versions if path.exists()), None)
             if there is None:
-                raise MissingTool(f"the program needs {jar}.jar, which is not in {JARS}.  apt-get install {self.package}")
+                raise MissingTool(
+                    f"the program needs {jar}.jar, which is not in {JARS}.  apt-get install {self.package}"
+                )
             found.append(str(there))
         return ":".join(found)
 
@@ -90,12 +92,15 @@ PROGRAMS: Final[Mapping[str, Program]] = {
         lambda rng: inputs.formatting(rng, 60), equal=("{run}/areas.xml",), properties=("-Djava.awt.headless=true",),
     ),
     "batik": Program(
-        "libbatik-java", ("batik-all", "xmlgraphics-commons", "xml-apis-ext", "commons-io", "commons-logging", "xml-apis"),
-        "org.apache.batik.apps.rasterizer.Main", ("-scriptSecurityOff", "-d", "{run}/drawing.png", "{input}/drawing.svg"),
+        "libbatik-java",
+        ("batik-all", "xmlgraphics-commons", "xml-apis-ext", "commons-io", "commons-logging", "xml-apis"),
+        "org.apache.batik.apps.rasterizer.Main",
+        ("-scriptSecurityOff", "-d", "{run}/drawing.png", "{input}/drawing.svg"),
         lambda rng: inputs.drawing(rng, 120), equal=("{run}/drawing.png",), properties=("-Djava.awt.headless=true",),
     ),
     "luindex": Program(
-        "liblucene8-java", _LUCENE, "org.apache.lucene.demo.IndexFiles", ("-index", "{run}/index", "-docs", "{input}/text"),
+        "liblucene8-java", _LUCENE, "org.apache.lucene.demo.IndexFiles",
+        ("-index", "{run}/index", "-docs", "{input}/text"),
         lambda rng: inputs.library(rng, 300), equal=(),  # a Lucene index holds identities drawn anew
     ),
     "javacc": Program(

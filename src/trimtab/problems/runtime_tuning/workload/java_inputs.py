@@ -21,7 +21,9 @@ def sql(rng: random.Random, size: int, *, create: str = "TABLE") -> Files:
         "CREATE INDEX sale_customer ON sale(customer);",
     ]
     people, cities = size // 4, 40
-    lines += _rows("customer", people, lambda k: f"{k},'{words.take(1)[0]}',{rng.randrange(cities)},{rng.randrange(9999)}.5")
+    lines += _rows(
+        "customer", people, lambda k: f"{k},'{words.take(1)[0]}',{rng.randrange(cities)},{rng.randrange(9999)}.5"
+    )
     lines += _rows(
         "sale", size, lambda k: f"{k},{rng.randrange(people)},{rng.randrange(365)},{rng.randrange(9999)}.25,"
         f"'{' '.join(words.take(3))[:60]}'",
@@ -126,14 +128,16 @@ def javascript(rng: random.Random, size: int) -> Files:
         a, b = words.take(2)
         parts.append(
             f"/** {words.sentence()} */\nfunction f{k}(first_{a}, second_{b}) {{\n  var total = {rng.randrange(99)};\n"
-            f"  var held = {{ {a}: first_{a}, {b}_: second_{b} }};\n"
+            f"  var held = {{ {a}_: first_{a}, {b}__: second_{b} }};\n"
             f"  for (var index = 0; index < first_{a} % {rng.randrange(3, 40)}; index++) {{\n"
-            f"    if (index % {rng.randrange(2, 7)} == 0) {{ total += held.{a} ^ index; }}\n"
+            f"    if (index % {rng.randrange(2, 7)} == 0) {{ total += held.{a}_ ^ index; }}\n"
             f"    else {{ total = (total * 31 + second_{b}) % 65521; }}\n  }}\n"
             f"  return 'f{k}'.length + total;\n}}\n"
         )
     calls = " + ".join(f"f{k}(step + {k}, {rng.randrange(999)})" for k in range(size))
-    parts.append(f"var sum = 0;\nfor (var step = 0; step < 60; step++) {{\n  sum = (sum + {calls}) % 1000003;\n}}\nprint(sum);\n")
+    parts.append(
+        f"var sum = 0;\nfor (var step = 0; step < 60; step++) {{\n  sum = (sum + {calls}) % 1000003;\n}}\nprint(sum);\n"
+    )
     return {"program.js": "".join(parts)}
 
 
@@ -143,15 +147,21 @@ def java(rng: random.Random, size: int) -> Files:
     parts = ["import java.util.*;\nimport java.util.function.*;\n\npublic class Program {\n"]
     for k in range(size):
         field = words.take(1)[0]
-        cases = "".join(f"            case {c}: total += {rng.randrange(99)} * value; break;\n" for c in range(rng.randint(3, 9)))
+        cases = "".join(
+            f"            case {c}: total += {rng.randrange(99)} * value; break;\n" for c in range(rng.randint(3, 9))
+        )
         parts.append(
             f"    static class C{k}<T extends Comparable<T>> implements Supplier<Integer> {{\n"
-            f"        private final Map<String, List<T>> {field}_ = new HashMap<>();\n        private int total = {k};\n"
-            f"        void add(String key, T value) {{ {field}_.computeIfAbsent(key, x -> new ArrayList<>()).add(value); }}\n"
-            f"        int pick(int value) {{\n            switch (value % 11) {{\n{cases}            default: total ^= value; }}\n"
+            f"        private final Map<String, List<T>> {field}_ = new HashMap<>();\n"
+            f"        private int total = {k};\n"
+            "        void add(String key, T value) "
+            f"{{ {field}_.computeIfAbsent(key, x -> new ArrayList<>()).add(value); }}\n"
+            f"        int pick(int value) {{\n            switch (value % 11) {{\n{cases}"
+            "            default: total ^= value; }\n"
             f"            for (int i = 0; i < value; i++) total = (total * 31 + i) % {rng.randrange(1000, 99999)};\n"
             f"            return total;\n        }}\n"
-            f"        public Integer get() {{ return {field}_.values().stream().filter(x -> x.size() > {rng.randrange(5)})"
+            f"        public Integer get() {{ return {field}_.values().stream()"
+            f".filter(x -> x.size() > {rng.randrange(5)})"
             f".mapToInt(List::size).sum() + pick({rng.randrange(1, 50)}); }}\n    }}\n"
         )
     body = "".join(f"        all.add(new C{k}<String>());\n" for k in range(size))
@@ -168,40 +178,52 @@ def formatting(rng: random.Random, size: int) -> Files:
     blocks = []
     for k in range(size):
         if k % 5 == 4:
-            cells = "".join(
-                "<fo:table-row>" + "".join(f"<fo:table-cell><fo:block>{word}</fo:block></fo:table-cell>" for word in words.take(4))
-                + "</fo:table-row>" for _ in range(8)
-            )  # fmt: skip
+            rows = ("".join(map(_cell, words.take(4))) for _ in range(8))
+            cells = "".join(f"<fo:table-row>{row}</fo:table-row>" for row in rows)
             columns = '<fo:table-column column-width="4cm"/>' * 4
-            blocks.append(f"<fo:table table-layout='fixed' width='16cm'>{columns}<fo:table-body>{cells}</fo:table-body></fo:table>")
+            blocks.append(
+                f"<fo:table table-layout='fixed' width='16cm'>{columns}"
+                f"<fo:table-body>{cells}</fo:table-body></fo:table>"
+            )
         else:
             size_ = "14pt" if k % 5 == 0 else "10pt"
             text = words.take(1)[0] if k % 5 == 0 else " ".join(words.sentence() for _ in range(6))
             blocks.append(f"<fo:block font-size='{size_}' text-align='justify' space-after='6pt'>{text}</fo:block>")
     return {
-        "document.fo": '<?xml version="1.0"?>\n<fo:root xmlns:fo="http://www.w3.org/1999/XSL/Format"><fo:layout-master-set>'
-        '<fo:simple-page-master master-name="page" page-width="21cm" page-height="29.7cm" margin="2cm"><fo:region-body/>'
+        "document.fo": '<?xml version="1.0"?>\n<fo:root xmlns:fo="http://www.w3.org/1999/XSL/Format">'
+        '<fo:layout-master-set><fo:simple-page-master master-name="page" page-width="21cm" page-height="29.7cm"'
+        ' margin="2cm"><fo:region-body/>'
         '</fo:simple-page-master></fo:layout-master-set><fo:page-sequence master-reference="page">'
         f'<fo:flow flow-name="xsl-region-body">{"".join(blocks)}</fo:flow></fo:page-sequence></fo:root>\n'
     }
 
 
+def _cell(word: str) -> str:
+    return f"<fo:table-cell><fo:block>{word}</fo:block></fo:table-cell>"
+
+
 def drawing(rng: random.Random, size: int) -> Files:
     """An SVG of filled and stroked paths, gradients and transparent circles."""
     parts = ['<svg xmlns="http://www.w3.org/2000/svg" width="400" height="400">']
-    for k in range(6):
-        parts.append(
-            f'<defs><linearGradient id="g{k}"><stop offset="0" stop-color="#{rng.randrange(1 << 24):06x}"/>'
-            f'<stop offset="1" stop-color="#{rng.randrange(1 << 24):06x}"/></linearGradient></defs>'
-        )
+    parts += [
+        f'<defs><linearGradient id="g{k}"><stop offset="0" stop-color="{_colour(rng)}"/>'
+        f'<stop offset="1" stop-color="{_colour(rng)}"/></linearGradient></defs>'
+        for k in range(6)
+    ]
     for k in range(size):
         x, y = rng.randrange(400), rng.randrange(400)
         if k % 3:
             curve = " ".join(f"C{','.join(str(rng.randrange(400)) for _ in range(6))}" for _ in range(3))
-            parts.append(f'<path d="M{x},{y} {curve}" fill="url(#g{k % 6})" fill-opacity="0.3" stroke="black" stroke-width="2"/>')
+            parts.append(
+                f'<path d="M{x},{y} {curve}" fill="url(#g{k % 6})" fill-opacity="0.3" stroke="black" stroke-width="2"/>'
+            )
         else:
-            parts.append(f'<circle cx="{x}" cy="{y}" r="{rng.randrange(5, 60)}" fill="#{rng.randrange(1 << 24):06x}" opacity="0.5"/>')
+            parts.append(f'<circle cx="{x}" cy="{y}" r="{rng.randrange(5, 60)}" fill="{_colour(rng)}" opacity="0.5"/>')
     return {"drawing.svg": "\n".join(parts) + "\n</svg>\n"}
+
+
+def _colour(rng: random.Random) -> str:
+    return f"#{rng.randrange(1 << 24):06x}"
 
 
 def library(rng: random.Random, size: int) -> Files:
@@ -217,12 +239,14 @@ def grammar(rng: random.Random, size: int) -> Files:
     words = sorted(set(Words(rng, 2000).words))[:size]
     tokens = " | ".join(f'<K{k}: "{word}">' for k, word in enumerate(words))
     rules = "".join(
-        f"void rule{k}() : {{}} {{ <K{k}> ( LOOKAHEAD(2) <NAME> \"(\" rule{(k * 7 + 1) % len(words)}() \")\" | \"[\" ( <NUMBER> )* \"]\" "
+        f"void rule{k}() : {{}} {{ <K{k}> ( LOOKAHEAD(2) <NAME> \"(\" rule{(k * 7 + 1) % len(words)}() \")\" "
+        f"| \"[\" ( <NUMBER> )* \"]\" "
         f"| <NAME> <K{(k * 3 + 2) % len(words)}> ) }}\n" for k in range(len(words))
     )  # fmt: skip
     start = " | ".join(f"rule{k}()" for k in range(len(words)))
     return {
-        "Grammar.jj": "options { STATIC = false; }\nPARSER_BEGIN(Grammar)\npublic class Grammar { }\nPARSER_END(Grammar)\n"
-        'SKIP : { " " | "\\n" }\n' + f"TOKEN : {{ {tokens} | <NUMBER: ([\"0\"-\"9\"])+> | <NAME: ([\"A\"-\"Z\"])+> }}\n"
+        "Grammar.jj": "options { STATIC = false; }\nPARSER_BEGIN(Grammar)\npublic class Grammar { }\n"
+        "PARSER_END(Grammar)\n"
+        'SKIP : { " " | "\\n" }\n' + f'TOKEN : {{ {tokens} | <NUMBER: (["0"-"9"])+> | <NAME: (["A"-"Z"])+> }}\n'
         f"void start() : {{}} {{ ( {start} )* <EOF> }}\n{rules}"
     }

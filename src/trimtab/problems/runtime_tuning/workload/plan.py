@@ -45,7 +45,7 @@ def _free(run: int, taken: dict[int, dict[str, Value]]) -> int:
 def _points(space: KnobSpace, seed: int) -> Iterator[dict[str, Value]]:
     from scipy.stats import qmc
 
-    sobol = qmc.Sobol(len(space.knobs), seed=seed)
+    sobol = qmc.Sobol(len(space.knobs), rng=np.random.default_rng(seed))
     while True:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # blocks that are no power of two: balance is not needed

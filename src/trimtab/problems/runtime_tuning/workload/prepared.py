@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -29,7 +28,7 @@ def folder(name: str, make: Callable[[Path], None]) -> Path:
         try:
             part.rename(place)
         except OSError:  # somebody else was faster
-            if not os.path.isdir(place):
+            if not place.is_dir():
                 raise
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -46,7 +46,6 @@ XZ: Final = KnobSpace(
         _choice("mf", "bt4", "hc3", "hc4", "bt2", "bt3", "bt4", about="match finder"),
         _number("depth", 48, 1, 512, log=True, about="searches"),
     ),
-    tuple({"lc": (lc,), "lp": tuple(range(5 - lc, 5))} for lc in range(1, 5)),
 )
 SQLITE: Final = KnobSpace(
     (

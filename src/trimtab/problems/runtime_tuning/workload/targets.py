@@ -56,7 +56,9 @@ def _number(name: str) -> str:
     return rf"(?m)^{name}: ([\d.]+)$"
 
 
-def _target(name: str, pack: Pack, argv: tuple[str, ...], objective: str, *more: str, equal: tuple[str, ...] = ()) -> Target:
+def _target(
+    name: str, pack: Pack, argv: tuple[str, ...], objective: str, *more: str, equal: tuple[str, ...] = ()
+) -> Target:
     """A target whose runner prints the objective and further metrics, one a line."""
     metrics = {metric: _number(metric) for metric in (objective, *more)}
     command = Command(argv, pack.space, packs=(pack,), metrics=metrics, equal=equal, seconds=60.0)
@@ -66,7 +68,9 @@ def _target(name: str, pack: Pack, argv: tuple[str, ...], objective: str, *more:
 def _gcc(name: str) -> Target:
     pack = load(name)
     runner = (*_PYTHON, str(_PROGRAMS / "compiled.py"), str(_PROGRAMS / "kernels.c"), "1", "{run}/output")
-    return _target(name, pack, (*runner, pack.tool, "-O2", f"{{{name}}}"), "run", "compile", "size", equal=("{run}/output",))
+    return _target(
+        name, pack, (*runner, pack.tool, "-O2", f"{{{name}}}"), "run", "compile", "size", equal=("{run}/output",)
+    )
 
 
 def _compressor(name: str) -> Target:
@@ -83,7 +87,12 @@ def _write_records(folder: Path) -> None:
 def _redis(name: str) -> Target:
     pack = load(name)
     return _target(
-        name, pack, (*_PYTHON, str(_PROGRAMS / "redis_load.py"), "1", pack.tool, "{redis}"), "server", "memory", "commands"
+        name,
+        pack,
+        (*_PYTHON, str(_PROGRAMS / "redis_load.py"), "1", pack.tool, "{redis}"),
+        "server",
+        "memory",
+        "commands",
     )
 
 
@@ -92,7 +101,9 @@ def _postgresql(name: str) -> Target:
 
     pack = load(name)
     template = _PROGRAMS / "template.sql"
-    made = prepared.folder(f"postgresql-{pack.version}-{_digest(template)}", partial(postgres_template.make, script=template))
+    made = prepared.folder(
+        f"postgresql-{pack.version}-{_digest(template)}", partial(postgres_template.make, script=template)
+    )
     argv = (
         *_PYTHON, str(_PROGRAMS / "postgres_load.py"), str(Path(pack.tool).parent), str(made / "data"),
         str(_PROGRAMS / "mixed.sql"), "2", "{postgresql}",

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 
 def cpu_seconds(command: list[str]) -> tuple[float, bytes]:
@@ -26,14 +27,13 @@ def cpu_seconds(command: list[str]) -> tuple[float, bytes]:
 def main() -> None:
     source, repeats, output, *compiler = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        program = os.path.join(folder, "program")
+        program = str(Path(folder, "program"))
         compiling, _ = cpu_seconds([*compiler, "-o", program, source])
         runs = [cpu_seconds([program, "7", "4"]) for _ in range(int(repeats))]
         print(f"run: {sum(seconds for seconds, _ in runs) / len(runs):.6f}")
         print(f"compile: {compiling:.6f}")
-        print(f"size: {os.path.getsize(program)}")
-        with open(output, "wb") as file:
-            file.writelines(printed for _, printed in runs)
+        print(f"size: {Path(program).stat().st_size}")
+        Path(output).write_bytes(b"".join(printed for _, printed in runs))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 
-def cpu_seconds(command: list[str], target: str) -> float:
+def cpu_seconds(command: list[str], target: Path) -> float:
     """CPU seconds of a command whose output goes to a file. Ends this program if the command fails."""
-    with open(target, "wb") as out:
+    with target.open("wb") as out:
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out)
         _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
@@ -27,10 +28,10 @@ def cpu_seconds(command: list[str], target: str) -> float:
 def main() -> None:
     source, speed, program, *options = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        packed, expanded = os.path.join(folder, "packed"), os.path.join(folder, "expanded")
+        packed, expanded = Path(folder, "packed"), Path(folder, "expanded")
         there = cpu_seconds([program, "-q", *options, "-c", source], packed)
-        back = cpu_seconds([program, "-q", "-d", "-c", packed], expanded)
-        size = os.path.getsize(packed)
+        back = cpu_seconds([program, "-q", "-d", "-c", str(packed)], expanded)
+        size = packed.stat().st_size
         if not filecmp.cmp(source, expanded, shallow=False):
             sys.exit(f"{program} does not give back what it was given")
         print(f"ship: {there + back + size / float(speed):.6f}")

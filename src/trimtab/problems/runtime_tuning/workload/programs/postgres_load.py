@@ -17,22 +17,34 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
+from typing import BinaryIO
 
 
 def main() -> None:
     binaries, template, script, rounds, *options = sys.argv[1:]
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else "/tmp"  # a disk would be what is measured
     folder = tempfile.mkdtemp(prefix="trimtab-pg-", dir=memory)  # short: a socket's path has at most 107 bytes
-    data = os.path.join(folder, "data")
+    data = str(Path(folder, "data"))
     process = None
     try:
         shutil.copytree(template, data)
-        text = os.path.join(folder, "script.sql")
+        text = str(Path(folder, "script.sql"))
         shutil.copyfile(script, text)
         give_up_root(folder)
-        with open(os.path.join(folder, "log"), "w+b") as log:
-            command = [f"{binaries}/postgres", "-D", data, "-c", f"unix_socket_directories={folder}", "-c", "listen_addresses="]
-            process = subprocess.Popen([*command, *options], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        with Path(folder, "log").open("w+b") as log:
+            command = [
+                f"{binaries}/postgres",
+                "-D",
+                data,
+                "-c",
+                f"unix_socket_directories={folder}",
+                "-c",
+                "listen_addresses=",
+            ]
+            process = subprocess.Popen(
+                [*command, *options], cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
             wait(process, folder, log)
             done = subprocess.run(
                 [f"{binaries}/pgbench", "-h", folder, "-U", "trimtab", "-n", "-f", text, "-t", rounds, "-c", "1",
@@ -62,22 +74,21 @@ def give_up_root(folder: str) -> None:
     user = users.get("postgres") or users["nobody"]
     for place, folders, files in os.walk(folder):
         for name in (*folders, *files):
-            os.chown(os.path.join(place, name), user.pw_uid, user.pw_gid)
+            os.chown(Path(place, name), user.pw_uid, user.pw_gid)
     os.chown(folder, user.pw_uid, user.pw_gid)
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
 
 
-def wait(process: "subprocess.Popen[bytes]", folder: str, log: "tempfile._TemporaryFileWrapper[bytes]") -> None:
+def wait(process: subprocess.Popen[bytes], folder: str, log: BinaryIO) -> None:
     """Until the server takes connections: the last line of its lock file says so."""
-    lock = os.path.join(folder, "data", "postmaster.pid")
+    lock = Path(folder, "data", "postmaster.pid")
     until = time.monotonic() + 30
     while True:
         try:
-            with open(lock) as file:
-                if file.read().rstrip().endswith("ready"):
-                    return
+            if lock.read_text().rstrip().endswith("ready"):
+                return
         except OSError:
             pass
         if process.poll() is not None or time.monotonic() > until:

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 _KEY = "__rand_int__"  # redis-benchmark puts a random number below -r here
 #: commands, how many of each at scale 1, and below what the random numbers stay (those of keys, too)
@@ -60,13 +61,13 @@ def load(path: str, scale: float) -> None:
 def main() -> None:
     scale, server, *options = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "s")
+        path = str(Path(folder, "s"))
         command = [server, "--port", "0", "--unixsocket", path, "--save", "", *options]
-        with open(os.path.join(folder, "log"), "w+b") as log:
+        with Path(folder, "log").open("w+b") as log:
             process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
             try:
                 until = time.monotonic() + 10
-                while not os.path.exists(path):
+                while not Path(path).exists():
                     if process.poll() is not None or time.monotonic() > until:
                         log.seek(0)
                         sys.exit(f"redis-server did not start: {log.read().decode(errors='replace')[-300:]}")

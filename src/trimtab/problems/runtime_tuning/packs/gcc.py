@@ -87,7 +87,9 @@ def _parameter(option: _Option) -> Knob | None:
         low, high, log = option.low, option.high, False
     else:
         low, high, log = around(default, option.low, option.high)
-    return Knob("param-" + option.name, "int", default, low, high, log) if low < high and low <= default <= high else None
+    return (
+        Knob("param-" + option.name, "int", default, low, high, log) if low < high and low <= default <= high else None
+    )
 
 
 def flags(text: str) -> Iterator[_Option]:
@@ -109,16 +111,24 @@ def parameters(text: str) -> Iterator[_Option]:
 
 def write(changed: Mapping[str, Value]) -> Setting:
     """``-O3 -fno-gcse --param=max-unroll-times=4``; the level comes first."""
-    args = []
-    for name, value in sorted(changed.items(), key=lambda pair: pair[0] not in ("O", "march")):
-        if name == "O":
-            args.append(f"-O{value}")
-        elif name == "march":
-            args.append(f"-march={value}")
-        elif name.startswith("param-"):
-            args.append(f"--param={name.removeprefix('param-')}={value}")
-        elif value in ("on", "off"):
-            args.append(f"-f{name}" if value == "on" else f"-fno-{name}")
-        else:
-            args.append(f"-f{name}={value}")
-    return Setting(tuple(args))
+    return Setting(tuple(_written(name, value) for name, value in level_first(changed)))
+
+
+def level_first(changed: Mapping[str, Value]) -> list[tuple[str, Value]]:
+    """What sets many flags stands before what sets one."""
+    return sorted(changed.items(), key=lambda pair: pair[0] not in ("O", "march"))
+
+
+def _written(name: str, value: Value) -> str:
+    return f"--param={name.removeprefix('param-')}={value}" if name.startswith("param-") else flag_argument(name, value)
+
+
+def flag_argument(name: str, value: Value) -> str:
+    """``-O3``, ``-march=native``, ``-fgcse``, ``-fno-gcse``, ``-fira-region=all``."""
+    if name == "O":
+        return f"-O{value}"
+    if name == "march":
+        return f"-march={value}"
+    if value in ("on", "off"):
+        return f"-f{name}" if value == "on" else f"-fno-{name}"
+    return f"-f{name}={value}"
