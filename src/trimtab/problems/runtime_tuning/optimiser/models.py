@@ -17,7 +17,7 @@ from .history import History, Observed, Scale
 from .portfolio import Portfolio, Smooth, Trees, data_of, portfolio, smooth, trees
 
 _LEAST: Final = 3  # results before anything is fitted
-_LEAST_FOR_TREES: Final = 12
+_LEAST_FOR_TREES: Final = 25
 _AT_ONCE: Final = 96
 
 
