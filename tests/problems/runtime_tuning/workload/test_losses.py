@@ -20,7 +20,7 @@ def runs(count: int, noise: float = 0.0, drift: float = 0.0) -> tuple[list[Run],
     rng = np.random.default_rng(0)
     found, truth = [], []
     for i in range(count):
-        x = 0.5 if i % 8 == 0 else float(f"{rng.random():.4g}")
+        x = 0.5 if i % 8 == 0 else float(f"{rng.random():.3g}")
         loss = 3.0 * (x - 0.5) ** 2
         seconds = math.exp(0.3 + drift * i / count + loss + noise * rng.normal())
         found.append(Run({"x": x, "f": False}, "ok", {"cpu": seconds, "rss": 123456789.0}))
@@ -75,3 +75,14 @@ def test_without_controls_there_is_nothing_to_compare_with():
     measured, _ = runs(40)
     with pytest.raises(InvalidInstance, match="2 runs of the default are too few"):
         rows(SPACE, CPU, measured[:9])
+
+
+def test_real_values_are_short_but_the_default_and_the_bounds_stay():
+    space = KnobSpace((Knob("x", "real", 0.123456, 0.111111, 0.999999),))
+    measured = [
+        Run({"x": x}, "ok", {"cpu": 1.0})
+        for x in (0.123456, 0.123456, 0.123456, 0.123456, 0.1111112, 0.9999989, 0.55555)
+    ]
+    values = [row.v[0] for row in rows(space, CPU, measured)]
+    assert values[3:] == [0.123456, 0.111111, 0.999999, 0.556]
+    assert all(space.knobs[0].holds(value) for value in values)

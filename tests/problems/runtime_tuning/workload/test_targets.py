@@ -74,7 +74,8 @@ def test_names():
         targets.live("java-xalam")
 
 
-def test_inputs_are_made_once_and_whole():
+def test_inputs_are_made_once_and_whole(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("TRIMTAB_CACHE", str(tmp_path))
     made: list[Path] = []
 
     def make(folder: Path) -> None:

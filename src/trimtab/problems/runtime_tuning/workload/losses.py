@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,11 +13,12 @@ from trimtab.core.errors import InvalidInstance
 
 from ..problem import Objective, Status
 from ..simulator import Row
-from ..space import KnobSpace, Value, Values
+from ..space import Knob, KnobSpace, Value, Values
 
 _BESIDE: Final = 4  # control runs that a run is compared with, those nearest in time
 _FEWEST: Final = 3  # control runs without which there is no table
-_DIGITS: Final = 4  # significant, of metrics and of real values
+_DIGITS: Final = 4  # of losses after the point, of metrics significant
+_VALUE_DIGITS: Final = 3  # significant, of real values: half a per mille from what was run, and half the file
 
 
 @dataclass(frozen=True)
@@ -61,21 +62,18 @@ def _level(controls: Sequence[tuple[int, float]], run: int) -> float:
 
 def _row(space: KnobSpace, run: Run, loss: float | None, keep: Collection[str]) -> Row:
     values = space.canonical(run.values)
-    metrics = {name: _short(run.metrics[name]) for name in keep if name in run.metrics and run.status == "ok"}
+    listed = tuple(_brief(knob, values[knob.name]) for knob in space.knobs)
     if run.status == "censored" and loss is not None and loss <= 0:  # a bound that says nothing
-        return Row(tuple(map(_brief, _listed(space, values))), "timeout")
-    return Row(
-        tuple(map(_brief, _listed(space, values))), run.status, None if loss is None else round(loss, _DIGITS), metrics
-    )
+        return Row(listed, "timeout")
+    metrics = {name: _short(run.metrics[name]) for name in keep if name in run.metrics and run.status == "ok"}
+    return Row(listed, run.status, None if loss is None else round(loss, _DIGITS), metrics)
 
 
-def _listed(space: KnobSpace, values: Values) -> Iterable[Value]:
-    return (values[knob.name] for knob in space.knobs)
+def _brief(knob: Knob, value: Value) -> Value:
+    if knob.kind != "real" or not isinstance(value, float) or value in (knob.default, *knob.special):
+        return value
+    return min(max(_short(value, _VALUE_DIGITS), knob.low), knob.high)
 
 
-def _brief(value: Value) -> Value:
-    return _short(value) if isinstance(value, float) else value
-
-
-def _short(x: float) -> float:
-    return float(f"{x:.{_DIGITS}g}")
+def _short(x: float, digits: int = _DIGITS) -> float:
+    return float(f"{x:.{digits}g}")
