@@ -26,7 +26,7 @@ from trimtab.problems.runtime_tuning.system.run import Runner
 from trimtab.problems.runtime_tuning.system.tuning import Answer, Listener, Plan, Tuning
 from trimtab.problems.runtime_tuning.workload import targets
 
-PROGRAMS = ("h2", "xalan", "saxon", "rhino", "ecj", "fop", "batik", "javacc", "jython", "closure")
+PROGRAMS = ("h2", "xalan", "saxon", "rhino", "closure", "jython", "batik", "fop", "ecj", "javacc")
 TRIALS, SECONDS, PAIRS = 40, 600.0, 12
 MEMORY = 1.1  # of what the default takes
 METHODS = ("portfolio", "random")

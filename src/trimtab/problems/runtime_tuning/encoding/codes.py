@@ -101,7 +101,7 @@ class Encoding:
         log, plain = self._whole
         if len(log):
             low, high = self._range[:, log]
-            value = np.clip(np.round(low * (high / low) ** u[:, log]), low, high)
+            value: Floats = np.clip(np.round(low * (high / low) ** u[:, log]), low, high)
             u[:, log] = np.log(value / low) / np.log(high / low)
         if len(plain):
             low, high = self._range[:, plain]

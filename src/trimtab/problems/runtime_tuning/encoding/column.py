@@ -78,7 +78,9 @@ class Column:
             return self.knob.at((code + 0.5) / self.count)
         if code < 0:
             return self.knob.special[round(-1.0 - code)]
-        return self._shape.at(code)
+        value = self._shape.at(code)
+        assert isinstance(value, int | float)
+        return value if self.knob.kind == "int" else min(max(value, self.knob.low), self.knob.high)  # rounding errors
 
     def matches(self, codes: Floats, values: Sequence[Value]) -> Bools:
         """Which codes are those of some values.  (n,)"""

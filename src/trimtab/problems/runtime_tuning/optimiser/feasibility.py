@@ -24,7 +24,7 @@ _CUTS: Final = 8  # of a number's range at most, each way
 _LITERAL: Final = 0.03  # prior mean of a literal being a rule
 _PAIR: Final = 0.002
 _FLAKY: Final = 0.01  # any trial may fail by chance
-_ROUNDS: Final = 20
+_ROUNDS: Final = 15
 _CLEARED: Final = 2  # trials that worked in spite of it, after which a hypothesis is dropped
 _STRICT: Final = 0.95  # how often a true rule makes a trial fail
 
@@ -37,7 +37,7 @@ class Feasibility:
         self._first: Ints = np.zeros(0, np.int64)
         self._second: Ints = np.zeros(0, np.int64)
         self._belief: Floats = np.zeros(0)
-        self._literals: list[tuple[int, str, float]] = []
+        self._literals: Floats = np.zeros((0, 3))
         if not valid.all():
             self._learn(codes, valid)
 
@@ -45,17 +45,17 @@ class Feasibility:
         """(m,)"""
         if not len(self._belief):
             return np.full(len(codes), 1.0)
-        holds = self._table(codes, self._literals)
+        holds = _table(codes, self._literals)
         fires = holds[:, self._first] & holds[:, self._second]
         chance: Floats = np.exp(fires @ np.log1p(-_STRICT * self._belief))
         return chance
 
     def _learn(self, codes: Floats, valid: Bools) -> None:
         literals = self._all_literals(codes, valid)
-        holds = self._table(codes, literals)
+        holds = _table(codes, literals)
         some = np.flatnonzero(holds[~valid].any(axis=0))  # a literal that held in no failure explains none
         holds = holds[:, some]
-        knob = np.array([literals[j][0] for j in some])
+        knob = literals[some, 0]
         together = holds[~valid].T.astype(np.float64) @ holds[~valid]
         cleared = holds[valid].T.astype(np.float64) @ holds[valid]
         apart = (knob[:, None] != knob) & (together > 0) & (cleared <= _CLEARED)
@@ -66,30 +66,27 @@ class Feasibility:
         belief = _believe((holds[:, first] & holds[:, second]).astype(np.float64), valid, prior)
         matters = belief > 1e-3
         used, place = np.unique(np.r_[first[matters], second[matters]], return_inverse=True)
-        self._literals = [literals[some[j]] for j in used]
+        self._literals = literals[some[used]]
         self._first, self._second = np.split(place, 2)
         self._belief = belief[matters]
 
-    def _all_literals(self, codes: Floats, valid: Bools) -> list[tuple[int, str, float]]:
-        """(knob, "is" or "<=" or ">", code)"""
-        literals: list[tuple[int, str, float]] = []
+    def _all_literals(self, codes: Floats, valid: Bools) -> Floats:
+        """Intervals of the codes of a knob: (knob, above, up to).  (literals, 3)"""
+        found: list[tuple[float, float, float]] = []
         for i, column in enumerate(self._encoding.columns):
-            seen = np.unique(codes[:, i])
+            listed = {float(c) for c in codes[:, i] if c < 0 or not column.is_number}
+            found += [(i, c - 0.5, c + 0.5) for c in sorted(listed)]
             if column.is_number:
-                literals += [(i, "is", float(c)) for c in seen if c < 0]
                 low, high = _cuts(codes[:, i], valid)
-                literals += [(i, "<=", float(c)) for c in low] + [(i, ">", float(c)) for c in high]
-            else:
-                literals += [(i, "is", float(c)) for c in seen]
-        return literals
+                found += [(i, -0.5, c) for c in low] + [(i, c, 2.0) for c in high]
+        return np.array(found).reshape(-1, 3)
 
-    def _table(self, codes: Floats, literals: list[tuple[int, str, float]]) -> Bools:
-        """Which literals hold.  (n, literals)"""
-        table = np.zeros((len(codes), len(literals)), dtype=np.bool_)
-        for j, (i, way, at) in enumerate(literals):
-            x = codes[:, i]
-            table[:, j] = x == at if way == "is" else (x >= 0) & (x <= at) if way == "<=" else x > at
-        return table
+
+def _table(codes: Floats, literals: Floats) -> Bools:
+    """Which literals hold.  (n, literals)"""
+    x = codes[:, literals[:, 0].astype(np.int64)]
+    holds: Bools = (x > literals[:, 1]) & (x <= literals[:, 2])
+    return holds
 
 
 def _cuts(x: Floats, valid: Bools) -> tuple[Floats, Floats]:

@@ -17,7 +17,7 @@ from .history import History, Observed, Scale
 from .portfolio import Portfolio, Smooth, Trees, data_of, portfolio, smooth, trees
 
 _LEAST: Final = 3  # results before anything is fitted
-_LEAST_FOR_TREES: Final = 12
+_LEAST_FOR_TREES: Final = 25
 _AT_ONCE: Final = 96
 
 
@@ -30,18 +30,19 @@ class Fits:
         self.kernel = Kernel(encoding.owner, encoding.feature_owner, encoding.size)
         self.theta: Floats | None = None
         self.of_metric: dict[str, Floats] = {}
-        self._learnt_at = 0
+        self._learnt_at = self._rounds = 0
 
     def learn(self, history: History) -> None:
         """Often while there are few trials."""
         count = history.trials
-        every, steps = (1, 15) if count <= 40 else (2, 10) if count <= 100 else (5, 8)
+        every, steps = (1, 15) if count <= 40 else (2, 10) if count <= 100 else (8, 8)
         losses = history.losses()
         if len(losses) < _LEAST or count - self._learnt_at < every:
             return
         self._learnt_at = count
+        self._rounds += 1
         self.theta = self._fitted(history, history.observed(Scale.of(losses)), self.theta, steps)
-        for name in self._metrics if count <= 20 or count % 4 == 0 else ():
+        for name in self._metrics if count <= 20 or self._rounds % 4 == 0 else ():
             found = history.metric(name)
             if found is not None and len(found.rows) >= _LEAST:
                 standard, _, _ = _standardised(found)

@@ -1,5 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`Stack`: boosted trees, randomised trees and kernel ridge, mixed as cross-validation says."""
+"""`Stack`: boosted trees, randomised trees and kernel ridge, mixed as cross-validation says.
+
+No member goes below the lowest or above the highest value that was measured. Sums of
+trees and of kernels do, and the best of 20,000 draws is where they do it most: of
+zstd they promised 0.78 of the default's cost, where none of 1,352 measured
+configurations was below 0.86 and dozens were at it.
+"""
 
 from __future__ import annotations
 
@@ -28,13 +34,16 @@ class Stack:
     forests: tuple[Ensemble, Ensemble]
     ridge: Ridge
     weights: Floats  # of MEMBERS
+    low: float  # the range of what was measured
+    high: float
     left_out: Floats  # (n,) its value at each row when the row was not fitted
 
     def __call__(self, x: Floats) -> Floats:
         return np.concatenate([self._part(x[i : i + _CHUNK]) for i in range(0, len(x), _CHUNK)] or [np.zeros(0)])
 
     def _part(self, x: Floats) -> Floats:
-        return _parts(x, self.edges, self.forests, self.ridge, self.weights) @ self.weights
+        parts = _parts(x, self.edges, self.forests, self.ridge, self.weights)
+        return np.clip(parts, self.low, self.high) @ self.weights
 
 
 def fit(x: Floats, y: Floats) -> Stack:
@@ -50,12 +59,13 @@ def fit(x: Floats, y: Floats) -> Stack:
         rows, others = np.flatnonzero(fold != k), np.flatnonzero(fold == k)
         part = _forests(bins[rows], y[rows])
         seen[others] = _parts(x[others], edges, part, Ridge.fit(x[rows], y[rows], weights, ridge), np.ones(3))
+    seen = np.clip(seen, y.min(), y.max())
     centre = y.mean()
     mix, _ = nnls(seen - centre, y - centre)
     mix = mix / max(mix.sum(), 1e-12) if mix.sum() > 0 else np.array([0.0, 1.0, 0.0])
     mix = np.where(mix < 0.05, 0.0, mix)
     mix /= mix.sum()
-    return Stack(edges, forests, Ridge.fit(x, y, weights, ridge), mix, seen @ mix)
+    return Stack(edges, forests, Ridge.fit(x, y, weights, ridge), mix, float(y.min()), float(y.max()), seen @ mix)
 
 
 def _forests(bins: Ints, y: Floats) -> tuple[Ensemble, Ensemble]:
