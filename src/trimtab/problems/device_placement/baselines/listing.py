@@ -153,8 +153,12 @@ def schedule(
                 unit_cost[u, d] < np.inf and has_room(kept, work, p, unit_bytes[u], unit_workspace[u], d)
             ):
                 continue
-            if where[u] < 0 and fixed[i] >= 0 and fixed[i] != d and unit_cost[u, fixed[i]] < np.inf and has_room(
-                kept, work, p, unit_bytes[u], unit_workspace[u], fixed[i]
+            if (
+                where[u] < 0
+                and fixed[i] >= 0
+                and fixed[i] != d
+                and unit_cost[u, fixed[i]] < np.inf
+                and has_room(kept, work, p, unit_bytes[u], unit_workspace[u], fixed[i])
             ):
                 continue
             ready = data_ready(p, device, end, i, d)

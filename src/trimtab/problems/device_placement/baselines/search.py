@@ -278,7 +278,9 @@ def _cross_entropy(
         count = min(calls, population)
         edges = np.cumsum(chance, axis=1)[None]
         drawn = (rng.random((count, len(chance), 1)) > edges).sum(axis=2).clip(0, chance.shape[1] - 1).astype(np.int32)
-        drawn = np.where(np.take_along_axis(allowed, drawn.T, 1).T, drawn, ready.unit_cost.argmin(axis=1)).astype(np.int32)
+        drawn = np.where(np.take_along_axis(allowed, drawn.T, 1).T, drawn, ready.unit_cost.argmin(axis=1)).astype(
+            np.int32
+        )
         values = values_of(ready.packed, ready.unit, np.ascontiguousarray(drawn), rank)
         meter.spent += count
         order = np.argsort(values, kind="stable")
@@ -339,9 +341,9 @@ def _brkga(
         mother = rng.integers(0, elites, size - elites - mutants)
         father = rng.integers(elites, size, size - elites - mutants)
         mask = rng.random((len(mother), units + extra)) < bias
-        fresh = np.concatenate(
-            [np.where(mask, keys[mother], keys[father]), rng.random((mutants, units + extra))]
-        )[:calls]
+        fresh = np.concatenate([np.where(mask, keys[mother], keys[father]), rng.random((mutants, units + extra))])[
+            :calls
+        ]
         fresh_values = judge(fresh)
         keys = np.concatenate([keys[:elites], fresh, keys[elites + len(fresh) :]])
         values = np.concatenate([values[:elites], fresh_values, values[elites + len(fresh) :]])

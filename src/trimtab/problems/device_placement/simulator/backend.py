@@ -41,9 +41,7 @@ class Simulator:
             }
         )
 
-    def evaluate_many(
-        self, instance: PlacementInstance, decisions: Sequence[Placement], *, seed: int
-    ) -> list[Outcome]:
+    def evaluate_many(self, instance: PlacementInstance, decisions: Sequence[Placement], *, seed: int) -> list[Outcome]:
         return [self.evaluate(instance, decision, seed=seed) for decision in decisions]
 
 

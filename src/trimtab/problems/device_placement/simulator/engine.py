@@ -179,9 +179,7 @@ def enqueue(s: State, i: int, d: int) -> None:
     """Into the device's queue, sorted by (ready, op); most belong at its end."""
     at = s.op_times[READY, i]
     before = s.devices[TAIL, d]
-    while before >= 0 and (
-        s.op_times[READY, before] > at or (s.op_times[READY, before] == at and before > i)
-    ):
+    while before >= 0 and (s.op_times[READY, before] > at or (s.op_times[READY, before] == at and before > i)):
         before = s.ops[PREVIOUS, before]
     after = s.devices[HEAD, d] if before < 0 else s.ops[NEXT, before]
     s.ops[PREVIOUS, i] = before
@@ -305,7 +303,9 @@ def switch(p: Packed, device: Ints32, s: State) -> None:
             or (s.pending_time[below + 1] == s.pending_time[below] and s.pending_key[below + 1] < s.pending_key[below])
         ):
             below += 1
-        if last_time < s.pending_time[below] or (last_time == s.pending_time[below] and last_key < s.pending_key[below]):
+        if last_time < s.pending_time[below] or (
+            last_time == s.pending_time[below] and last_key < s.pending_key[below]
+        ):
             break
         s.pending_time[at] = s.pending_time[below]
         s.pending_key[at] = s.pending_key[below]
