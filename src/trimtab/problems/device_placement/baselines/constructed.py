@@ -16,7 +16,10 @@ from ..simulator.backend import Simulator
 from .chain import ContiguousSplit
 from .heuristics import Heuristic
 
-CANDIDATES: Final = (*(Heuristic(name) for name in ("heft", "m_etf", "chunks", "single")), ContiguousSplit())
+CANDIDATES: Final[tuple[Heuristic | ContiguousSplit, ...]] = (
+    *(Heuristic(name) for name in ("heft", "m_etf", "chunks", "single")),
+    ContiguousSplit(),
+)
 
 
 def best_constructed(instance: PlacementInstance, seed: int = 0, most: int = len(CANDIDATES)) -> tuple[Placement, int]:
