@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The compiled simulator: list execution of a placed graph, without an event queue.
+
+Devices run one op at a time and never idle while one of theirs is ready. The
+order of everything is total:
+
+1. A transfer over a shared switch is begun before any op that starts at the time
+   at which it was requested, or later; of two, the one requested first, then of
+   the lower tensor, then to the lower device.
+2. Of all devices, the one whose next op can start first is served first; of two
+   at one time, the lower device.
+3. A fifo device starts the op that was ready first; of two, the lower op. A
+   priority device starts, of the ops that are ready by then, the lowest rank.
+
+An op is ready when the last tensor that it reads has arrived. Every op that is
+still unknown to a queue will be ready no earlier than the start that is chosen by
+rule 2, so no start is ever revised. `tests/.../oracle.py` says the same in plain
+Python, and agrees to the last bit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from trimtab.kit.compiled import compiled, inlined
+
+from ..problem import BUS, MAX_LOAD, PARALLEL, SWITCH, Floats, Ints
+from .pack import Ints32, Packed
+
+# rows of State.ops and State.devices
+WAITS, PREVIOUS, NEXT, PLACE = range(4)
+HEAD, TAIL, HEAP_START, HEAP_SIZE = range(4)
+READY, START = range(2)
+FREE, LINK_FREE, NEXT_START = range(3)
+
+
+class State(NamedTuple):
+    """Everything that changes during a run, so that a run can be resumed."""
+
+    ops: Ints32  # (4, ops) tensors still awaited; neighbours in the device's queue; how many started before it
+    heap: Ints32  # (ops + devices * slack,) heaps of ranks, one for each device
+    devices: Ints32  # (4, devices) queue's ends; where its heap lies, and its size
+    op_times: Floats  # (2, ops) s: ready so far; start
+    device_times: Floats  # (3, devices) s: free, its link free, its next start
+    arrival: Floats  # (tensors,) s, at other devices (bus)
+    pending_time: Floats  # (transfers,) s, heap of requests to the switch
+    pending_key: Ints  # (transfers,) tensor * devices + device
+    counts: Ints  # (3,) ops started, transfers pending, transfers begun
+
+
+@compiled
+def new_state(p: Packed, slack: int = 0) -> State:
+    """`slack`: how many ops more than it had at the begin a device may get while a run is resumed."""
+    n, k = p.cost.shape
+    transfers = len(p.reader) if p.links == SWITCH else 0
+    return State(
+        np.zeros((4, n), np.int32),
+        np.zeros(n + k * slack, np.int32),
+        np.zeros((4, k), np.int32),
+        np.zeros((2, n)),
+        np.zeros((3, k)),
+        np.zeros(len(p.bytes)),
+        np.zeros(transfers),
+        np.zeros(transfers, np.int64),
+        np.zeros(3, np.int64),
+    )
+
+
+@compiled
+def makespan(p: Packed, device: Ints32, rank: Ints32, s: State) -> float:
+    """Step time of one placement, s; start times in ``s.op_times[START]``."""
+    if p.links == MAX_LOAD:
+        return heaviest(loads(p, device))
+    begin(p, device, rank, s)
+    advance(p, device, rank, s, p.cost.shape[0], s.arrival[:0], s.arrival[:0], np.inf)
+    return finish(p, s)
+
+
+@compiled
+def makespans(p: Packed, devices: Ints32, rank: Ints32) -> Floats:
+    """Of many placements, (placements, ops), with one ranking for all.  (placements,) s"""
+    s = new_state(p)
+    out = np.empty(len(devices))
+    for b in range(len(devices)):
+        out[b] = makespan(p, devices[b], rank, s)
+    return out
+
+
+@compiled
+def begin(p: Packed, device: Ints32, rank: Ints32, s: State) -> None:
+    """Nothing has started; ops without inputs are ready at 0."""
+    n, k = p.cost.shape
+    s.counts[:] = 0
+    for d in range(k):
+        s.devices[HEAD, d] = -1
+        s.devices[TAIL, d] = -1
+        s.devices[HEAP_SIZE, d] = 0
+        s.devices[HEAP_START, d] = 0
+        s.device_times[FREE, d] = 0.0
+        s.device_times[LINK_FREE, d] = 0.0
+        s.device_times[NEXT_START, d] = np.inf
+    if len(rank):
+        for i in range(n):
+            if device[i] + 1 < k:
+                s.devices[HEAP_START, device[i] + 1] += 1
+        slack = (len(s.heap) - n) // k
+        for d in range(1, k):
+            s.devices[HEAP_START, d] += s.devices[HEAP_START, d - 1] + slack
+    for i in range(n):
+        s.ops[WAITS, i] = p.input_start[i + 1] - p.input_start[i]
+        s.op_times[READY, i] = 0.0
+    for i in range(n):
+        if s.ops[WAITS, i] == 0:
+            enqueue(s, i, device[i])
+
+
+@compiled
+def advance(
+    p: Packed, device: Ints32, rank: Ints32, s: State, until: int, tail: Floats, rest: Floats, limit: float
+) -> bool:
+    """Start ops until so many have started; False as soon as the step will certainly end after `limit`.
+
+    With a finite limit, ``tail[op]`` is the least time from its start to the end of
+    the step, and ``rest[device]`` the time of the device's ops that have not started.
+    """
+    k = p.cost.shape[1]
+    while s.counts[0] < until:
+        d, at = 0, s.device_times[NEXT_START, 0]
+        for e in range(1, k):
+            if s.device_times[NEXT_START, e] < at:
+                d, at = e, s.device_times[NEXT_START, e]
+        if p.links == SWITCH and s.counts[1] > 0 and s.pending_time[0] <= at:
+            switch(p, device, s)
+            continue
+        i = take(rank, s, d, at)
+        if limit < np.inf:
+            if at + tail[i] > limit or at + rest[d] > limit:
+                return False
+            rest[d] -= p.cost[i, d] + (p.overhead[d] if p.cost[i, d] > 0.0 else 0.0)
+        end = at + p.cost[i, d]
+        s.op_times[START, i] = at
+        s.ops[PLACE, i] = s.counts[0]
+        s.device_times[FREE, d] = end + p.overhead[d] if p.cost[i, d] > 0.0 else end
+        s.counts[0] += 1
+        for t in range(p.tensor_start[i], p.tensor_start[i + 1]):
+            if p.links == PARALLEL:
+                for r in range(p.reader_start[t], p.reader_start[t + 1]):
+                    c = p.reader[r]
+                    e = device[c]
+                    deliver(s, c, e, end if e == d else end + (p.alpha[d, e] + p.beta[d, e] * p.bytes[t]))
+            elif p.links == BUS:
+                bus(p, device, s, t, d, end)
+            else:
+                request(p, device, s, t, d, end)
+        note_next(s, d)
+    return True
+
+
+@inlined
+def take(rank: Ints32, s: State, d: int, at: float) -> int:
+    """The op that device d starts."""
+    if len(rank) == 0:
+        return dequeue(s, d)
+    while s.devices[HEAD, d] >= 0 and s.op_times[READY, s.devices[HEAD, d]] <= at:
+        i = dequeue(s, d)
+        heap_push(s, d, i, rank)
+    return heap_pop(s, d, rank)
+
+
+@inlined
+def note_next(s: State, d: int) -> None:
+    """When device d can start its next op."""
+    at = np.inf
+    if s.devices[HEAP_SIZE, d] > 0:
+        at = s.device_times[FREE, d]
+    elif s.devices[HEAD, d] >= 0:
+        at = max(s.device_times[FREE, d], s.op_times[READY, s.devices[HEAD, d]])
+    s.device_times[NEXT_START, d] = at
+
+
+@inlined
+def deliver(s: State, i: int, d: int, at: float) -> None:
+    """A tensor reaches op i."""
+    if at > s.op_times[READY, i]:
+        s.op_times[READY, i] = at
+    s.ops[WAITS, i] -= 1
+    if s.ops[WAITS, i] == 0:
+        enqueue(s, i, d)
+
+
+@inlined
+def enqueue(s: State, i: int, d: int) -> None:
+    """Into the device's queue, sorted by (ready, op); most belong at its end."""
+    at = s.op_times[READY, i]
+    before = s.devices[TAIL, d]
+    while before >= 0 and (s.op_times[READY, before] > at or (s.op_times[READY, before] == at and before > i)):
+        before = s.ops[PREVIOUS, before]
+    after = s.devices[HEAD, d] if before < 0 else s.ops[NEXT, before]
+    s.ops[PREVIOUS, i] = before
+    s.ops[NEXT, i] = after
+    if after < 0:
+        s.devices[TAIL, d] = i
+    else:
+        s.ops[PREVIOUS, after] = i
+    if before >= 0:
+        s.ops[NEXT, before] = i
+    else:
+        s.devices[HEAD, d] = i
+        if s.devices[HEAP_SIZE, d] == 0:
+            s.device_times[NEXT_START, d] = max(s.device_times[FREE, d], at)
+
+
+@inlined
+def dequeue(s: State, d: int) -> int:
+    i: int = s.devices[HEAD, d]
+    after = s.ops[NEXT, i]
+    s.devices[HEAD, d] = after
+    if after >= 0:
+        s.ops[PREVIOUS, after] = -1
+    else:
+        s.devices[TAIL, d] = -1
+    return i
+
+
+@inlined
+def heap_push(s: State, d: int, i: int, rank: Ints32) -> None:
+    base = s.devices[HEAP_START, d]
+    at = s.devices[HEAP_SIZE, d]
+    s.devices[HEAP_SIZE, d] += 1
+    while at > 0:
+        up = (at - 1) >> 1
+        other = s.heap[base + up]
+        if rank[other] < rank[i]:
+            break
+        s.heap[base + at] = other
+        at = up
+    s.heap[base + at] = i
+
+
+@inlined
+def heap_pop(s: State, d: int, rank: Ints32) -> int:
+    base = s.devices[HEAP_START, d]
+    first: int = s.heap[base]
+    size = s.devices[HEAP_SIZE, d] - 1
+    s.devices[HEAP_SIZE, d] = size
+    last = s.heap[base + size]
+    at = 0
+    while 2 * at + 1 < size:
+        below = 2 * at + 1
+        if below + 1 < size and rank[s.heap[base + below + 1]] < rank[s.heap[base + below]]:
+            below += 1
+        if rank[last] < rank[s.heap[base + below]]:
+            break
+        s.heap[base + at] = s.heap[base + below]
+        at = below
+    s.heap[base + at] = last
+    return first
+
+
+@inlined
+def bus(p: Packed, device: Ints32, s: State, t: int, d: int, end: float) -> None:
+    """One transfer of tensor t over the producer's only way out, to all readers elsewhere at once."""
+    slowest = -1.0
+    for r in range(p.reader_start[t], p.reader_start[t + 1]):
+        e = device[p.reader[r]]
+        if e != d:
+            slowest = max(slowest, p.alpha[d, e] + p.beta[d, e] * p.bytes[t])
+    there = end
+    if slowest >= 0.0:
+        there = max(end, s.device_times[LINK_FREE, d]) + slowest
+        s.device_times[LINK_FREE, d] = there + p.gap
+    s.arrival[t] = there
+    for r in range(p.reader_start[t], p.reader_start[t + 1]):
+        c = p.reader[r]
+        e = device[c]
+        deliver(s, c, e, end if e == d else there)
+
+
+@inlined
+def request(p: Packed, device: Ints32, s: State, t: int, d: int, end: float) -> None:
+    """Readers beside the producer have tensor t; for each other device that reads it the switch gets a request."""
+    k = p.cost.shape[1]
+    asked = np.uint64(0)
+    for r in range(p.reader_start[t], p.reader_start[t + 1]):
+        c = p.reader[r]
+        e = device[c]
+        if e == d:
+            deliver(s, c, e, end)
+        elif not (asked >> np.uint64(e)) & np.uint64(1):
+            asked |= np.uint64(1) << np.uint64(e)
+            at, key = s.counts[1], t * k + e
+            s.counts[1] += 1
+            while at > 0:
+                up = (at - 1) >> 1
+                if s.pending_time[up] < end or (s.pending_time[up] == end and s.pending_key[up] < key):
+                    break
+                s.pending_time[at] = s.pending_time[up]
+                s.pending_key[at] = s.pending_key[up]
+                at = up
+            s.pending_time[at] = end
+            s.pending_key[at] = key
+
+
+@inlined
+def switch(p: Packed, device: Ints32, s: State) -> None:
+    """Begin the transfer that was requested first."""
+    k = p.cost.shape[1]
+    asked, key = s.pending_time[0], s.pending_key[0]
+    size = s.counts[1] - 1
+    s.counts[1] = size
+    last_time, last_key = s.pending_time[size], s.pending_key[size]
+    at = 0
+    while 2 * at + 1 < size:
+        below = 2 * at + 1
+        if below + 1 < size and (
+            s.pending_time[below + 1] < s.pending_time[below]
+            or (s.pending_time[below + 1] == s.pending_time[below] and s.pending_key[below + 1] < s.pending_key[below])
+        ):
+            below += 1
+        if last_time < s.pending_time[below] or (
+            last_time == s.pending_time[below] and last_key < s.pending_key[below]
+        ):
+            break
+        s.pending_time[at] = s.pending_time[below]
+        s.pending_key[at] = s.pending_key[below]
+        at = below
+    s.pending_time[at] = last_time
+    s.pending_key[at] = last_key
+    t, e = key // k, key % k
+    d = device[p.tensor_op[t]]
+    there = max(asked, s.device_times[LINK_FREE, 0]) + (p.alpha[d, e] + p.beta[d, e] * p.bytes[t])
+    s.device_times[LINK_FREE, 0] = there + p.gap
+    for r in range(p.reader_start[t], p.reader_start[t + 1]):
+        if device[p.reader[r]] == e:
+            deliver(s, p.reader[r], e, there)
+
+
+@inlined
+def finish(p: Packed, s: State) -> float:
+    """When the last device and the last link are free again; no request is left, since somebody waited for each."""
+    last = 0.0
+    for d in range(p.cost.shape[1]):
+        last = max(last, s.device_times[FREE, d], s.device_times[LINK_FREE, d])
+    return last
+
+
+@compiled
+def loads(p: Packed, device: Ints32) -> Floats:
+    """Time that each device works in a step: its ops, tensors that it sends (once each) and receives.  (devices,) s"""
+    n, k = p.cost.shape
+    load = np.zeros(k)
+    for i in range(n):
+        d = device[i]
+        load[d] += p.cost[i, d]
+        for t in range(p.tensor_start[i], p.tensor_start[i + 1]):
+            asked, slowest = np.uint64(0), 0.0
+            for r in range(p.reader_start[t], p.reader_start[t + 1]):
+                e = device[p.reader[r]]
+                if e != d and not (asked >> np.uint64(e)) & np.uint64(1):
+                    asked |= np.uint64(1) << np.uint64(e)
+                    takes = p.alpha[d, e] + p.beta[d, e] * p.bytes[t]
+                    slowest = max(slowest, takes)
+                    if p.pays[e]:
+                        load[e] += takes
+            if p.pays[d]:
+                load[d] += slowest
+    return load
+
+
+@inlined
+def heaviest(load: Floats) -> float:
+    most = 0.0
+    for d in range(len(load)):
+        most = max(most, load[d])
+    return most
+
+
+@compiled
+def overfull(p: Packed, device: Ints32) -> float:
+    """By how much devices are too full: bytes above their memory, over all, as a share of it; 0 where all fits."""
+    n, k = p.cost.shape
+    kept, work = np.zeros(k), np.zeros(k)
+    for i in range(n):
+        kept[device[i]] += p.kept_bytes[i]
+        work[device[i]] = max(work[device[i]], p.workspace_bytes[i])
+    over = 0.0
+    for d in range(k):
+        if kept[d] + work[d] > p.room[d]:
+            over += (kept[d] + work[d] - p.room[d]) / max(p.room[d], 1.0)
+    return over
