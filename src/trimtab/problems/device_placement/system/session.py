@@ -1,0 +1,175 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Devices that are running: processes on cores of their own, wired up, with a program loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final
+
+import numpy as np
+
+from trimtab.core.errors import Unavailable, UsageError
+from trimtab.core.extras import need
+
+from ..problem import Floats, Ints, OpGraph
+from ..program.instructions import Program, to_json
+from ..program.profile import Profile, summary
+from .control import Worker, all_hear
+from .network import INTERFACE
+from .share import Wiring
+
+_WORKER: Final = "trimtab.problems.device_placement.system.worker"
+_START_S: Final = 120.0
+_HEAD_START_NS: Final = 20_000_000  # between the word and the beginning of a step
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """One step, as it was: times in s from its beginning."""
+
+    step_time: float
+    start: Floats  # (ops,)
+    end: Floats  # (ops,)
+    arrival: Mapping[tuple[int, int], float]  # (tensor, device) -> s
+    busy: Floats  # (devices,) s in ops
+    cpu: Floats  # (devices,) s of CPU, transfers included
+    sent_bytes: Ints  # (devices,)
+    messages: Ints  # (devices,)
+
+
+class Session:
+    """Processes for so many devices. `bytes_per_s`: what a device may send in a second; 0: links are not shaped.
+
+    A context manager. What it started, it ends; a killed parent leaves nothing either.
+    """
+
+    def __init__(
+        self, devices: int, bytes_per_s: float = 0.0, *, cores: Sequence[int] = (), seconds: float = 120.0
+    ) -> None:
+        need("torch", extra="learn", purpose="running placements")
+        self.cores = list(cores) or sorted(os.sched_getaffinity(0))
+        if devices > len(self.cores):
+            raise Unavailable(
+                f"{devices} devices need {devices} cores, one each, and this machine offers {len(self.cores)}; "
+                "the backend 'emulated' needs none"
+            )
+        self.seconds, self.bytes_per_s = seconds, bytes_per_s
+        self.folder = Path(tempfile.mkdtemp(prefix="trimtab-devices-"))
+        self.workers: list[Worker] = []
+        self._finalizer = weakref.finalize(self, _clean, self.workers, self.folder)
+        shaped = devices > 1 and bytes_per_s > 0
+        environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        environment["GLOO_SOCKET_IFNAME"] = INTERFACE if shaped else "lo"
+        try:
+            for rank in range(devices):
+                core = {"TRIMTAB_CORE": str(self.cores[rank])}
+                self.workers.append(Worker(_WORKER, f"device {rank}", {**environment, **core}))
+            if shaped:
+                self._wire()
+            store = str(self.folder / "store")
+            self.ask(
+                [{"do": "join", "rank": r, "devices": devices, "store": store, "seconds": seconds}
+                 for r in range(devices)], _START_S, "starting",
+            )  # fmt: skip
+        except BaseException:
+            self.close()
+            raise
+
+    def _wire(self) -> None:
+        """Namespaces first; then the wires, which go from one to another; then addresses and shapers."""
+        pids = [heard["pid"] for heard in self.ask({"do": "isolate"}, _START_S, "starting")]
+        self.workers[0].tell({"do": "connect", "pids": pids})
+        self.workers[0].hear(_START_S, "wiring up")
+        self.ask(
+            [{"do": "bring_up", "rank": r, "bytes_per_s": self.bytes_per_s} for r in range(len(self.workers))],
+            _START_S, "wiring up",
+        )  # fmt: skip
+
+    def load(self, program: Program, graph: OpGraph, state: Mapping[str, Any], inputs: Sequence[Any]) -> None:
+        """Every device gets the whole program; which ops of it are its own, each step says."""
+        save_file = need("safetensors.torch", extra="fast", purpose="handing a program over").save_file
+        self.program, self.graph = program, graph
+        folder = Path(tempfile.mkdtemp(dir=self.folder))
+        (folder / "program.json").write_text(json.dumps(to_json(program)))
+        save_file({key: value.contiguous().clone() for key, value in state.items()}, folder / "state.safetensors")
+        save_file({str(i): x.contiguous() for i, x in enumerate(inputs)}, folder / "inputs.safetensors")
+        message = {"do": "load", "folder": str(folder), "wiring": Wiring.of(graph).to_json()}
+        self.ask(message, _START_S, "loading the program")
+        shutil.rmtree(folder)
+
+    def profile(self, repeats: int = 5, *, together: bool = False) -> list[Profile]:
+        """Seconds of each op on each device: one device after the other, or all at the same time."""
+        message = {"do": "profile", "repeats": repeats + 1}
+        if together:
+            heard = self.ask(message, self.seconds, "profiling")
+        else:
+            heard = []
+            for worker in self.workers:
+                worker.tell(message)
+                heard.append(worker.hear(self.seconds, "profiling"))
+        return [summary(each["runs"]) for each in heard]
+
+    def step(self, device: Ints, rank: Sequence[int] = (), keep: Path | None = None) -> Measured:
+        """Run one step; with `keep`, results are written there, a file for each device."""
+        if len(device) != self.graph.num_ops or device.min() < 0 or device.max() >= len(self.workers):
+            raise UsageError(f"{self.graph.num_ops} ops on {len(self.workers)} devices: this placement is of others")
+        message = {"do": "step", "device": device.tolist(), "rank": list(rank), "keep": str(keep) if keep else ""}
+        self.ask(message, self.seconds, "getting ready")
+        begin = time.monotonic_ns() + _HEAD_START_NS
+        heard = self.ask({"begin": begin}, self.seconds, "a step")
+        return _measured(heard, begin, self.graph.num_ops)
+
+    def ask(self, message: Any, seconds: float, doing: str) -> list[Any]:
+        """The same to all, or a message to each; their answers. On any failure everything is ended."""
+        messages = message if isinstance(message, list) else [message] * len(self.workers)
+        try:
+            for worker, own in zip(self.workers, messages, strict=True):
+                worker.tell(own)
+            return all_hear(self.workers, seconds, doing)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._finalizer()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _clean(workers: list[Worker], folder: Path) -> None:
+    for worker in workers:
+        worker.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _measured(heard: Sequence[Any], begin: int, ops: int) -> Measured:
+    start, end = np.zeros(ops), np.zeros(ops)
+    arrival: dict[tuple[int, int], float] = {}
+    busy = np.zeros(len(heard))
+    for device, told in enumerate(heard):
+        for op, first, last in told["ops"]:
+            start[op], end[op] = (first - begin) * 1e-9, (last - begin) * 1e-9
+            busy[device] += (last - first) * 1e-9
+        for tensor, at in told["arrivals"]:
+            arrival[tensor, device] = (at - begin) * 1e-9
+    return Measured(
+        (max(told["end"] for told in heard) - begin) * 1e-9, start, end, arrival, busy,
+        np.array([told["cpu_ns"] for told in heard]) * 1e-9,
+        np.array([told["sent_bytes"] for told in heard], np.int64),
+        np.array([told["messages"] for told in heard], np.int64),
+    )  # fmt: skip
