@@ -12,9 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, Final
 
 from trimtab.core.errors import TrimtabError, Unavailable
@@ -26,7 +27,10 @@ _PR_SET_TIMERSLACK: Final = 29
 class Worker:
     """A process that runs ``python -m MODULE FD``, and the parent's end of the line to it."""
 
-    def __init__(self, module: str, name: str, environment: dict[str, str]) -> None:
+    def __init__(
+        self, module: str, name: str, environment: Mapping[str, str], peers: Mapping[int, socket.socket] = MappingProxyType({})
+    ) -> None:  # fmt: skip
+        """`peers`: sockets that the process gets, as further arguments ``NUMBER:FD``; the caller closes its own."""
         self.name = name
         ours, theirs = socket.socketpair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
@@ -34,7 +38,8 @@ class Worker:
         paths = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, str(theirs.fileno())], pass_fds=[theirs.fileno()],
+                [sys.executable, "-m", module, str(theirs.fileno()), *(f"{n}:{s.fileno()}" for n, s in peers.items())],
+                pass_fds=[theirs.fileno(), *(s.fileno() for s in peers.values())],
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 env={**os.environ, **environment, "PYTHONPATH": paths},
             )  # fmt: skip

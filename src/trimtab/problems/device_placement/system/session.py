@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import tempfile
 import time
 import weakref
@@ -13,14 +14,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import numpy as np
 
 from trimtab.core.errors import Unavailable, UsageError
 from trimtab.core.extras import need
 
-from ..problem import Floats, Ints, OpGraph
+from ..problem import Floats, Ints, OpGraph, PlacementInstance
 from ..program.instructions import Program, to_json
 from ..program.profile import Profile, summary
 from .control import Worker, all_hear
@@ -28,6 +29,7 @@ from .network import INTERFACE
 from .share import Wiring
 
 _WORKER: Final = "trimtab.problems.device_placement.system.worker"
+_EMULATED: Final = "trimtab.problems.device_placement.system.emulated"
 _START_S: Final = 120.0
 _HEAD_START_NS: Final = 20_000_000  # between the word and the beginning of a step
 
@@ -46,10 +48,62 @@ class Measured:
     messages: Ints  # (devices,)
 
 
-class Session:
-    """Processes for so many devices. `bytes_per_s`: what a device may send in a second; 0: links are not shaped.
+class Processes:
+    """Workers, a step at a time. A context manager: what it started, it ends; a killed parent leaves nothing either."""
 
-    A context manager. What it started, it ends; a killed parent leaves nothing either.
+    graph: OpGraph
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.folder = Path(tempfile.mkdtemp(prefix="trimtab-devices-"))
+        self.workers: list[Worker] = []
+        self._finalizer = weakref.finalize(self, _clean, self.workers, self.folder)
+
+    def step(self, device: Ints, rank: Sequence[int] = (), keep: Path | None = None) -> Measured:
+        """Run one step; with `keep`, results are written there, a file for each device."""
+        if len(device) != self.graph.num_ops or device.min() < 0 or device.max() >= len(self.workers):
+            raise UsageError(f"{self.graph.num_ops} ops on {len(self.workers)} devices: this placement is of others")
+        message = {
+            "do": "step", "device": device.tolist(), "rank": list(rank), "keep": str(keep) if keep else "",
+            "seconds": self.seconds,
+        }  # fmt: skip
+        self.ask(message, self.seconds, "getting ready")
+        begin = time.monotonic_ns() + _HEAD_START_NS
+        heard = self.ask({"begin": begin}, self.seconds + 1, "a step")
+        return _measured(heard, begin, self.graph.num_ops)
+
+    def ask(self, message: Any, seconds: float, doing: str) -> list[Any]:
+        """The same to all, or a message to each; their answers. On any failure everything is ended."""
+        messages = message if isinstance(message, list) else [message] * len(self.workers)
+        try:
+            for worker, own in zip(self.workers, messages, strict=True):
+                worker.tell(own)
+            return all_hear(self.workers, seconds, doing)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._finalizer()
+
+    @property
+    def closed(self) -> bool:
+        return not self._finalizer.alive
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Session(Processes):
+    """Processes with PyTorch, one per device and core.
+
+    `bytes_per_s`: what a device may send in a second; 0: links are not shaped, and the loopback
+    interface is what it is.
     """
 
     def __init__(
@@ -62,10 +116,8 @@ class Session:
                 f"{devices} devices need {devices} cores, one each, and this machine offers {len(self.cores)}; "
                 "the backend 'emulated' needs none"
             )
-        self.seconds, self.bytes_per_s = seconds, bytes_per_s
-        self.folder = Path(tempfile.mkdtemp(prefix="trimtab-devices-"))
-        self.workers: list[Worker] = []
-        self._finalizer = weakref.finalize(self, _clean, self.workers, self.folder)
+        super().__init__(seconds)
+        self.bytes_per_s = bytes_per_s
         shaped = devices > 1 and bytes_per_s > 0
         environment = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
         environment["GLOO_SOCKET_IFNAME"] = INTERFACE if shaped else "lo"
@@ -118,37 +170,47 @@ class Session:
                 heard.append(worker.hear(self.seconds, "profiling"))
         return [summary(each["runs"]) for each in heard]
 
-    def step(self, device: Ints, rank: Sequence[int] = (), keep: Path | None = None) -> Measured:
-        """Run one step; with `keep`, results are written there, a file for each device."""
-        if len(device) != self.graph.num_ops or device.min() < 0 or device.max() >= len(self.workers):
-            raise UsageError(f"{self.graph.num_ops} ops on {len(self.workers)} devices: this placement is of others")
-        message = {"do": "step", "device": device.tolist(), "rank": list(rank), "keep": str(keep) if keep else ""}
-        self.ask(message, self.seconds, "getting ready")
-        begin = time.monotonic_ns() + _HEAD_START_NS
-        heard = self.ask({"begin": begin}, self.seconds, "a step")
-        return _measured(heard, begin, self.graph.num_ops)
 
-    def ask(self, message: Any, seconds: float, doing: str) -> list[Any]:
-        """The same to all, or a message to each; their answers. On any failure everything is ended."""
-        messages = message if isinstance(message, list) else [message] * len(self.workers)
+class Emulated(Processes):
+    """Processes that sleep and send, as many as you like."""
+
+    def __init__(self, devices: int, *, seconds: float = 120.0) -> None:
+        super().__init__(seconds)
+        pairs = {(a, b): socket.socketpair() for b in range(devices) for a in range(b)}
         try:
-            for worker, own in zip(self.workers, messages, strict=True):
-                worker.tell(own)
-            return all_hear(self.workers, seconds, doing)
+            for here in range(devices):
+                peers = {
+                    other: pairs[min(here, other), max(here, other)][here > other]
+                    for other in range(devices)
+                    if other != here
+                }
+                self.workers.append(Worker(_EMULATED, f"device {here}", {}, peers))
         except BaseException:
             self.close()
             raise
+        finally:
+            for pair in pairs.values():
+                for end in pair:
+                    end.close()
 
-    def close(self) -> None:
-        self._finalizer()
-
-    def __enter__(self) -> Session:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+    def load(self, instance: PlacementInstance) -> None:
+        """Costs and links of an instance, whose transfers share links as 'bus' or 'parallel'."""
+        topology = instance.topology
+        if topology.links not in ("bus", "parallel"):
+            raise Unavailable(f"links {topology.links!r} can't be emulated; 'bus' and 'parallel' can")
+        self.graph = instance.graph
+        wiring, ns = Wiring.of(instance.graph).to_json(), 1e9
+        cost = np.where(np.isfinite(instance.cost), instance.cost, 0.0)  # a placement never puts an op where it is inf
+        self.ask([
+            {
+                "do": "load", "here": here, "wiring": wiring, "links": topology.links,
+                "cost": np.rint(cost[:, here] * ns).astype(np.int64).tolist(),
+                "alpha": np.rint(topology.alpha_s[here] * ns).astype(np.int64).tolist(),
+                "beta": (topology.beta_s_per_B[here] * ns).tolist(),
+                "overhead": round(float(topology.op_overhead_s[here]) * ns), "gap": round(topology.link_gap_s * ns),
+            }
+            for here in range(len(self.workers))
+        ], _START_S, "loading the graph")  # fmt: skip
 
 
 def _clean(workers: list[Worker], folder: Path) -> None:

@@ -73,7 +73,12 @@ class ReadyQueue:
         self.at = dict.fromkeys(share.ops, 0)  # latest arrival so far, ns
         self.heap: list[tuple[int, int]] = []
         self.left = len(share.ops)
-        for op in share.ops:
+        self.restart()
+
+    def restart(self) -> None:
+        """Ops that read nothing are ready."""
+        self.heap = []
+        for op in self.share.ops:
             if not self.waits[op]:
                 self._ready(op)
 
