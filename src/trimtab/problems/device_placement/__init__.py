@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which device runs which operation of a model?"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Final
+
+from trimtab.core.extras import Lazy, lazy
+from trimtab.core.problem import Problem, Rendering
+
+from .problem import METRICS, Placement, PlacementInstance
+from .workload import SUITES, instances, parse
+
+if TYPE_CHECKING:
+    import click
+
+    from trimtab.core.backend import Backend
+
+
+def _heuristic(name: str) -> Lazy:
+    return lazy(f"{__name__}.baselines:Heuristic", extra="fast", name=name)
+
+
+def _search(name: str, *, warm: bool = False, **options: float) -> Lazy:
+    return lazy(f"{__name__}.baselines:Search", extra="fast", name=name, warm=warm, **options)
+
+
+def _render(
+    instance: PlacementInstance, placement: Placement, backend: Backend[PlacementInstance, Placement], seed: int
+) -> Rendering:
+    from .rendering import render
+
+    return render(instance, placement, backend, seed)
+
+
+def _capture() -> click.Command:
+    from .workload.capture import command
+
+    return command
+
+
+PROBLEM: Final = Problem(
+    name="device_placement",
+    question="Which device runs which operation of a model, and in which order?",
+    metrics=METRICS,
+    instances=instances,
+    suites=SUITES,
+    backends={"simulator": lazy(f"{__name__}.simulator:Simulator", extra="fast")},
+    reference="heft",
+    solvers={
+        "single": _heuristic("single"),
+        "chunks": _heuristic("chunks"),
+        "contiguous": lazy(f"{__name__}.baselines:ContiguousSplit", extra="fast"),
+        "metis": lazy(f"{__name__}.baselines:MetisCut", extra="placement"),
+        "scotch": lazy(f"{__name__}.baselines:ScotchMap", extra="placement"),
+        "heft": _heuristic("heft"),
+        "critical_path": _heuristic("critical_path"),
+        "cpop": _heuristic("cpop"),
+        "peft": _heuristic("peft"),
+        "m_etf": _heuristic("m_etf"),
+        "m_sct": _heuristic("m_sct"),
+        "ideals": lazy(f"{__name__}.baselines:IdealSplit", extra="fast", max_ideals=20_000),
+        "cp_sat": lazy(f"{__name__}.baselines:CpSat", extra="exact"),
+        "random_search": _search("random"),
+        "hill_climbing": _search("walk", hot=0.0),
+        "annealing": _search("walk", hot=0.01),
+        "annealing_warm": _search("walk", warm=True, hot=0.003),
+        "cross_entropy": _search("cross_entropy"),
+        "brkga": _search("brkga"),
+    },
+    quick={"solvers": ("chunks", "contiguous", "heft", "critical_path", "peft", "m_etf")},
+    parse=parse,
+    render=_render,
+    capture=_capture,
+    card=lambda: files(__name__).joinpath("README.md").read_text(),
+)

@@ -92,7 +92,8 @@ def _loads(instance: PlacementInstance, placement: Placement) -> list[float]:
                 if t == tensor and where[reader] != device and where[reader] not in targets:
                     targets.append(where[reader])
             costs = [
-                float(topology.alpha_s[device, e]) + float(topology.beta_s_per_B[device, e]) * float(graph.tensor_bytes[tensor])
+                float(topology.alpha_s[device, e])
+                + float(topology.beta_s_per_B[device, e]) * float(graph.tensor_bytes[tensor])
                 for e in targets
             ]
             for target, takes in zip(targets, costs, strict=True):

@@ -38,9 +38,12 @@ class Heuristic:
         return decide(instance, unit_device, priority)
 
 
-def _listed(ready: Prepared, importance: Floats, bias: Floats | None, insertion: bool, fixed: Any = None) -> Ints:
+def listed(
+    ready: Prepared, importance: Floats, bias: Floats | None, insertion: bool, fixed: Any = None
+) -> tuple[Ints, Floats]:
+    """Devices of units, and priorities in the order of the planned starts."""
     n, k = ready.packed.cost.shape
-    where, _ = listing.schedule(
+    where, start = listing.schedule(
         ready.packed,
         ready.order,
         ready.unit,
@@ -52,17 +55,17 @@ def _listed(ready: Prepared, importance: Floats, bias: Floats | None, insertion:
         np.full(n, -1, np.int32) if fixed is None else fixed,
         insertion,
     )
-    return np.asarray(where, np.int64)
+    return np.asarray(where, np.int64), -start
 
 
 def heft(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints, Floats]:
     up, _ = listing.ranks_of(ready.packed, ready.order)
-    return _listed(ready, up, None, True), up
+    return listed(ready, up, None, True)
 
 
 def critical_path(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints, Floats]:
     up, _ = listing.ranks_of(ready.packed, ready.order)
-    return _listed(ready, up, None, False), up
+    return listed(ready, up, None, False)
 
 
 def cpop(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints, Floats]:
@@ -74,14 +77,12 @@ def cpop(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints,
         raise Unavailable("cpop: no device runs all of the critical path")
     fixed = np.full(len(up), -1, np.int32)
     fixed[path] = total.argmin()
-    return _listed(ready, both, None, True, fixed), up
+    return listed(ready, both, None, True, fixed)
 
 
 def peft(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints, Floats]:
     table = listing.optimistic(ready.packed, ready.order)
-    rank = table.mean(axis=1)
-    up, _ = listing.ranks_of(ready.packed, ready.order)
-    return _listed(ready, rank, table, True), up
+    return listed(ready, table.mean(axis=1), table, True)
 
 
 def m_etf(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints, Floats]:

@@ -179,9 +179,7 @@ def enqueue(s: State, i: int, d: int) -> None:
     """Into the device's queue, sorted by (ready, op); most belong at its end."""
     at = s.op_times[READY, i]
     before = s.devices[TAIL, d]
-    while before >= 0 and (
-        s.op_times[READY, before] > at or (s.op_times[READY, before] == at and before > i)
-    ):
+    while before >= 0 and (s.op_times[READY, before] > at or (s.op_times[READY, before] == at and before > i)):
         before = s.ops[PREVIOUS, before]
     after = s.devices[HEAD, d] if before < 0 else s.ops[NEXT, before]
     s.ops[PREVIOUS, i] = before
@@ -200,7 +198,7 @@ def enqueue(s: State, i: int, d: int) -> None:
 
 @inlined
 def dequeue(s: State, d: int) -> int:
-    i = s.devices[HEAD, d]
+    i: int = s.devices[HEAD, d]
     after = s.ops[NEXT, i]
     s.devices[HEAD, d] = after
     if after >= 0:
@@ -228,7 +226,7 @@ def heap_push(s: State, d: int, i: int, rank: Ints32) -> None:
 @inlined
 def heap_pop(s: State, d: int, rank: Ints32) -> int:
     base = s.devices[HEAP_START, d]
-    first = s.ops[HEAP, base]
+    first: int = s.ops[HEAP, base]
     size = s.devices[HEAP_SIZE, d] - 1
     s.devices[HEAP_SIZE, d] = size
     last = s.ops[HEAP, base + size]
@@ -305,7 +303,9 @@ def switch(p: Packed, device: Ints32, s: State) -> None:
             or (s.pending_time[below + 1] == s.pending_time[below] and s.pending_key[below + 1] < s.pending_key[below])
         ):
             below += 1
-        if last_time < s.pending_time[below] or (last_time == s.pending_time[below] and last_key < s.pending_key[below]):
+        if last_time < s.pending_time[below] or (
+            last_time == s.pending_time[below] and last_key < s.pending_key[below]
+        ):
             break
         s.pending_time[at] = s.pending_time[below]
         s.pending_key[at] = s.pending_key[below]
@@ -323,7 +323,7 @@ def switch(p: Packed, device: Ints32, s: State) -> None:
 
 @inlined
 def finish(p: Packed, s: State) -> float:
-    """When the last device and the last link are free again. All requests have been served: somebody waited for each."""
+    """When the last device and the last link are free again; no request is left, since somebody waited for each."""
     last = 0.0
     for d in range(p.cost.shape[1]):
         last = max(last, s.device_times[FREE, d], s.device_times[LINK_FREE, d])

@@ -42,9 +42,7 @@ class GraphBuilder:
         if key in self._ops:
             raise InvalidInstance(f"graph {self.name!r}: two ops are called {key!r}")
         self._ops[key] = len(self._rows)
-        self._rows.append(
-            (label, kind, tuple(compute_s), param_bytes, output_bytes, workspace_bytes, group, backward)
-        )
+        self._rows.append((label, kind, tuple(compute_s), param_bytes, output_bytes, workspace_bytes, group, backward))
 
     def tensor(self, key: Hashable, op: Hashable, size: float) -> None:
         """An output of `op`, of `size` bytes; of two sizes for one key the larger counts."""
@@ -71,8 +69,8 @@ class GraphBuilder:
         for row in self._rows:
             if row[6] is not None:
                 groups.setdefault(row[6], len(groups))
-        labels, kinds, cost, param, output, work, group, backward = zip(*self._rows, strict=True) if self._rows else (
-            ((),) * 8
+        labels, kinds, cost, param, output, work, group, backward = (
+            zip(*self._rows, strict=True) if self._rows else (((),) * 8)
         )
         if not self._rows:
             raise InvalidInstance(f"graph {self.name!r}: there are no ops in it")

@@ -61,7 +61,9 @@ def device_of_experts(text: bytes, instance: PlacementInstance) -> Ints:
         if known.size:
             device[members] = known[0]
     if (device < 0).any():
-        raise InvalidInstance(f"expert split of {graph.name!r}: op {graph.op_name[int(np.argmin(device))]!r} is nowhere")
+        raise InvalidInstance(
+            f"expert split of {graph.name!r}: op {graph.op_name[int(np.argmin(device))]!r} is nowhere"
+        )
     return device
 
 
