@@ -14,15 +14,25 @@ from .instructions import LEAVES, Named, Node, Program, Ref
 
 _NAMESPACES: Final = ("aten", "prims", "quantized", "torchvision")
 
+
+class Values(list[Any]):
+    """What each node gave, `None` before and after; and smaller views that came from elsewhere without their base."""
+
+    received: dict[Ref, Any]
+
+    def __init__(self, nodes: Sequence[Any]) -> None:
+        super().__init__(nodes)
+        self.received = {}
+
+
 #: Runs one op: reads `values`, puts its own there.
-Step = Callable[[list[Any]], None]
+Step = Callable[[Values], None]
 
 
 class Executable:
     """A program whose ops can be called one at a time.
 
-    ``values[node]`` is what the node gave, `None` before and after. `device` is where
-    ops that make tensors from nothing put them.
+    `device` is where ops that make tensors from nothing put them.
     """
 
     def __init__(self, program: Program, device: str = "cpu") -> None:
@@ -34,13 +44,13 @@ class Executable:
         self.reads: dict[int, tuple[int, ...]] = {
             at: tuple({ref.node: None for ref in program.reads(at)}) for at in self.steps
         }
-        self._results = [self._getter(ref) for ref in program.results]
-        self._updates = [(leaf, self._getter(ref), program.base(ref).node) for leaf, ref in program.updates.items()]
+        self._results = [self.getter(ref) for ref in program.results]
+        self._updates = [(leaf, self.getter(ref), program.base(ref).node) for leaf, ref in program.updates.items()]
         self.kept = frozenset(program.base(ref).node for ref in (*program.results, *program.updates.values()))
 
-    def leaves(self, module_state: Mapping[str, Any], inputs: Sequence[Any]) -> list[Any]:
-        """A list of values with the leaves in place: parameters, buffers and constants by name, inputs in order."""
-        values: list[Any] = [None] * len(self.program.nodes)
+    def leaves(self, module_state: Mapping[str, Any], inputs: Sequence[Any]) -> Values:
+        """Values with the leaves in place: parameters, buffers and constants by name, inputs in order."""
+        values = Values([None] * len(self.program.nodes))
         given = iter(inputs)
         for at, node in enumerate(self.program.nodes):
             if node.kind == "input":
@@ -52,12 +62,12 @@ class Executable:
                 values[at] = module_state[node.name]
         return values
 
-    def run(self, values: list[Any]) -> list[Any]:
+    def run(self, values: Values) -> list[Any]:
         """All ops in order, each value dropped after its last use; the results."""
         self.run_ops(values)
         return self.finish(values)
 
-    def run_ops(self, values: list[Any]) -> None:
+    def run_ops(self, values: Values) -> None:
         drop = self.drops
         with self.torch.no_grad():
             for at, step in self.steps.items():
@@ -77,7 +87,7 @@ class Executable:
                 drop.setdefault(at, []).append(value)
         return drop
 
-    def finish(self, values: list[Any], mine: Callable[[int], bool] = lambda node: True) -> list[Any]:
+    def finish(self, values: Values, mine: Callable[[int], bool] = lambda node: True) -> list[Any]:
         """Results, and updates of leaves, of the ops that were run here; None for those of others."""
         with self.torch.no_grad():
             results = [get(values) if self._here(ref, mine) else None for get, ref in self._got()]
@@ -86,7 +96,7 @@ class Executable:
                 values[leaf].copy_(value)
         return results
 
-    def _got(self) -> Iterable[tuple[Callable[[list[Any]], Any], Ref]]:
+    def _got(self) -> Iterable[tuple[Callable[[Values], Any], Ref]]:
         return zip(self._results, self.program.results, strict=True)
 
     def _here(self, ref: Ref, mine: Callable[[int], bool]) -> bool:
@@ -112,27 +122,28 @@ class Executable:
         kwargs = {key: self._value(a) for key, a in node.kwargs.items()}
         if not kwargs:
 
-            def plain(values: list[Any]) -> None:
+            def plain(values: Values) -> None:
                 values[at] = call(*[get(values) for get in args])
 
             return plain
 
-        def step(values: list[Any]) -> None:
+        def step(values: Values) -> None:
             values[at] = call(*[get(values) for get in args], **{key: get(values) for key, get in kwargs.items()})
 
         return step
 
-    def _value(self, argument: Any) -> Callable[[list[Any]], Any]:
+    def _value(self, argument: Any) -> Callable[[Values], Any]:
         """How an argument is found among the values."""
         if isinstance(argument, Ref):
-            return self._getter(argument)
+            return self.getter(argument)
         if isinstance(argument, (list, tuple)):
             items = [self._value(item) for item in argument]
             return lambda values: [get(values) for get in items]
         constant = self._constant(argument) if isinstance(argument, Named) else argument
         return lambda values: constant
 
-    def _getter(self, ref: Ref) -> Callable[[list[Any]], Any]:
+    def getter(self, ref: Ref) -> Callable[[Values], Any]:
+        """How a value is found: where it was made, or by making the view."""
         at, output, node = ref.node, ref.output, self.program.nodes[ref.node]
         many = len(node.outputs) > 1
         if node.kind == "view":
@@ -140,7 +151,9 @@ class Executable:
             args = [self._value(a) for a in node.args]
             kwargs = {key: self._value(a) for key, a in node.kwargs.items()}
 
-            def view(values: list[Any]) -> Any:
+            def view(values: Values) -> Any:
+                if ref in values.received:
+                    return values.received[ref]
                 made = call(*[get(values) for get in args], **{key: get(values) for key, get in kwargs.items()})
                 return made[output] if many else made
 

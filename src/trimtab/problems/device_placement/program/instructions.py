@@ -68,14 +68,14 @@ class Program:
     """Nodes in an order in which they can run.
 
     `results` are the values of a call; `updates` say which leaf gets which value at
-    the end of it (the parameters of a training step, statistics of a normalisation).
+    the end of it: the parameters of a training step.
     """
 
     name: str
     nodes: tuple[Node, ...]
     results: tuple[Ref, ...]
     updates: Mapping[int, Ref] = field(default_factory=dict)
-    loss: Ref | None = None  # of a training step
+    tensors: tuple[Ref, ...] = ()  # what the tensors of the graph are, in its order: values of ops, or smaller views
 
     @property
     def ops(self) -> tuple[int, ...]:
@@ -110,7 +110,7 @@ def to_json(program: Program) -> dict[str, Any]:
         ],
         "results": [_encode(ref) for ref in program.results],
         "updates": [[leaf, _encode(ref)] for leaf, ref in program.updates.items()],
-        "loss": _encode(program.loss),
+        "tensors": [_encode(ref) for ref in program.tensors],
     }  # fmt: skip
 
 
@@ -130,8 +130,8 @@ def from_json(data: Mapping[str, Any]) -> Program:
             if any(not 0 <= ref.node < at for ref in node.refs()):
                 raise InvalidInstance(f"program {data['name']!r}, node {node.name!r}: reads what is not there yet")
         updates = {int(leaf): _decode(ref) for leaf, ref in data["updates"]}
-        results = tuple(_decode(ref) for ref in data["results"])
-        return Program(str(data["name"]), nodes, results, updates, _decode(data["loss"]))
+        results, tensors = (tuple(_decode(ref) for ref in data[key]) for key in ("results", "tensors"))
+        return Program(str(data["name"]), nodes, results, updates, tensors)
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidInstance(f"not a program: {type(error).__name__}: {error}") from error
 

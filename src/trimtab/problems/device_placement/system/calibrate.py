@@ -16,9 +16,10 @@ import numpy as np
 
 from trimtab.core.extras import need
 
-from ..problem import Floats
-from ..program.graph import graph_of
+from ..problem import Floats, OpGraph
 from ..program.instructions import Node, Program, Ref, Shape
+from ..program.reading import Runnable
+from ..workload.building import GraphBuilder
 from .session import Measured, Session
 
 _SIZES: Final = tuple(round(2 ** (k / 2)) // 4 * 4 for k in range(22, 45))  # B, 2 kB to 4 MB
@@ -41,9 +42,8 @@ def calibrate(session: Session, repeats: int = 3) -> LinkCosts:
     k = len(session.workers)
     alpha, beta = np.zeros((k, k)), np.zeros((k, k))
     sizes = [s for s in _SIZES if not session.bytes_per_s or s / session.bytes_per_s < _LONGEST_S]
-    program, state = _ping(sizes)
-    graph = graph_of(program, np.zeros(len(program.ops)))
-    session.load(program, graph, state, ())
+    runnable, graph = _ping(sizes)
+    session.load(runnable, graph)
     errors, cpu = [], []
     for a in range(k):
         for b in range(k):
@@ -84,28 +84,35 @@ def _transfers(step: Measured, to: int, tensor_op: Any) -> list[float]:
 
 def _message_cpu(session: Session, sizes: Sequence[int]) -> float:
     """CPU s of a transfer of almost nothing, both sides."""
-    program, state = _ping([64] * 64)
-    session.load(program, graph_of(program, np.zeros(len(program.ops))), state, ())
+    session.load(*_ping([64] * 64))
     device = np.array([0, 1] * 64)
     session.step(device)
     steps = [session.step(device) for _ in range(3)]
     return float(np.median([step.cpu.sum() - step.busy.sum() for step in steps])) / 127
 
 
-def _ping(sizes: Sequence[int]) -> tuple[Program, dict[str, Any]]:
+def _ping(sizes: Sequence[int]) -> tuple[Runnable, OpGraph]:
     """Ops in pairs: one makes so many bytes from what came back, the other makes a number of them."""
     torch = need("torch", extra="learn", purpose="measuring links")
-    nodes: list[Node] = []
-    state: dict[str, Any] = {}
     scalar = Shape((), (), "float32", 4)
-    back = Ref(0)
-    nodes.append(Node("constant", "zero", outputs=(scalar,)))
-    state["zero"] = torch.zeros(())
+    nodes = [Node("constant", "zero", outputs=(scalar,))]
+    state: dict[str, Any] = {"zero": torch.zeros(())}
+    builder = GraphBuilder("ping", ("core",))
+    back, tensors = Ref(0), []
     for i, size in enumerate(sizes):
         shape = Shape((size // 4,), (1,), "float32", size)
-        nodes.append(Node("constant", f"from_{i}", outputs=(shape,)))
         state[f"from_{i}"] = torch.ones(size // 4)
+        nodes.append(Node("constant", f"from_{i}", outputs=(shape,)))
         nodes.append(Node("op", f"make_{i}", "aten.add.Tensor", (Ref(len(nodes) - 1), back), outputs=(shape,)))
         nodes.append(Node("op", f"take_{i}", "aten.sum.default", (Ref(len(nodes) - 1),), outputs=(scalar,)))
+        for name, node in (("make", nodes[-2]), ("take", nodes[-1])):
+            builder.op(f"{name}_{i}", f"{name}_{i}", node.target, (0.0,))
+        builder.tensor(("make", i), f"make_{i}", size)
+        builder.read(("make", i), f"take_{i}")
+        tensors.append(Ref(len(nodes) - 2))
+        if i + 1 < len(sizes):
+            builder.tensor(("take", i), f"take_{i}", 4)
+            builder.read(("take", i), f"make_{i + 1}")
+            tensors.append(Ref(len(nodes) - 1))
         back = Ref(len(nodes) - 1)
-    return Program("ping", tuple(nodes), (back,)), state
+    return Runnable(Program("ping", tuple(nodes), (back,), {}, tuple(tensors)), state, ()), builder.build()

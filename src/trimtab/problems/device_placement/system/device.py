@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
-from ..program.execute import Executable
+from ..program.execute import Executable, Values
+from ..program.instructions import Ref, Shape
 from .share import ReadyQueue, Share
 from .transport import Transport
 
@@ -24,86 +25,112 @@ class Step:
     ops: list[tuple[int, int, int]] = field(default_factory=list)  # (op, start, end)
     arrivals: list[tuple[int, int]] = field(default_factory=list)  # (tensor, at)
     cpu_ns: int = 0  # of the process
-    sent_bytes: int = 0
-    messages: int = 0
 
 
 class Device:
-    """A program, and where its ops and tensors are among its nodes. Reused for every step."""
+    """A program whose ops a device can run. Reused for every step."""
 
-    def __init__(self, executable: Executable, tensors: Sequence[tuple[int, int]]) -> None:
-        self.executable, self.tensors = executable, tensors
-        self.nodes = executable.program.ops  # node of each op
-        self.multiple = {at: len(executable.program.nodes[at].outputs) for at in self.nodes}
+    def __init__(self, executable: Executable) -> None:
+        self.executable = executable
+        self.program = executable.program
+        self.nodes = self.program.ops  # node of each op
+        self.tensors = self.program.tensors
+        self.get: list[Callable[[Values], Any]] = [executable.getter(ref) for ref in self.tensors]
 
-    def shapes(self, share: Share) -> Mapping[int, Any]:
-        return {
-            tensor: self.executable.program.nodes[self.tensors[tensor][0]].outputs[self.tensors[tensor][1]]
-            for tensors in share.receives.values()
-            for tensor in tensors
-        }
+    def shapes(self, share: Share) -> Mapping[int, Shape]:
+        """Of the tensors that it receives."""
+        found: dict[int, Shape] = {}
+        for tensor in (tensor for tensors in share.receives.values() for tensor in tensors):
+            ref = self.tensors[tensor]
+            shape = self.program.nodes[ref.node].outputs[ref.output]
+            assert shape is not None  # a tensor of the graph
+            found[tensor] = shape
+        return found
 
-    def run(
-        self, values: list[Any], share: Share, rank: Sequence[int], transport: Transport, begin: int
-    ) -> Step:
-        """`values` has the leaves; ops of this device put theirs into it. Begins at once, or when `begin` said."""
-        queue, uses = ReadyQueue(share, rank), self._uses(share)
-        done = Step(begin)
+    def run(self, values: Values, share: Share, rank: Sequence[int], transport: Transport, begin: int) -> Step:
+        """`values` has the leaves; the ops of this device put theirs into it."""
+        work = _Work(self, values, share, ReadyQueue(share, rank), transport, Step(begin))
         cpu = time.process_time_ns()
         with torch.no_grad():
-            while queue.left:
-                while transport.arrivals:
-                    tensor, at = transport.arrivals.popleft()
-                    self._put(values, tensor, transport.value(tensor))
-                    done.arrivals.append((tensor, at))
-                    queue.arrive(tensor, at)
-                op = queue.take()
-                if op >= 0:
-                    self._op(op, values, share, queue, transport, done, uses)
-                elif not transport.arrivals:
-                    transport.check()
-                    transport.wake.wait()
-                    transport.wake.clear()
+            work.all()
+        done = work.done
         done.end = done.ops[-1][2] if done.ops else begin
         done.cpu_ns = time.process_time_ns() - cpu
         return done
 
-    def _op(
-        self, op: int, values: list[Any], share: Share, queue: ReadyQueue, transport: Transport, done: Step,
-        uses: dict[int, int],
-    ) -> None:  # fmt: skip
-        node = self.nodes[op]
+
+class _Work:
+    """A step that is under way."""
+
+    def __init__(
+        self, device: Device, values: Values, share: Share, queue: ReadyQueue, transport: Transport, done: Step
+    ) -> None:
+        self.device, self.values, self.share = device, values, share
+        self.queue, self.transport, self.done = queue, transport, done
+        self.mine = {device.nodes[op] for op in share.ops}
+        self.inputs: dict[int, list[int]] = {op: [] for op in share.ops}
+        self.uses: dict[int | Ref, int] = {}  # by place, how many reads are still to come
+        for tensor, readers in share.readers.items():
+            place = self._place(tensor)
+            self.uses[place] = self.uses.get(place, 0) + len(readers)
+            for op in readers:
+                self.inputs[op].append(tensor)
+
+    def all(self) -> None:
+        queue, transport = self.queue, self.transport
+        while queue.left:
+            while transport.arrivals:
+                tensor, at = transport.arrivals.popleft()
+                self._put(tensor, transport.value(tensor))
+                self.done.arrivals.append((tensor, at))
+                queue.arrive(tensor, at)
+            op = queue.take()
+            if op >= 0:
+                self._op(op)
+            elif not transport.arrivals:
+                transport.check()
+                transport.wake.wait()
+                transport.wake.clear()
+
+    def _op(self, op: int) -> None:
+        node, share, values = self.device.nodes[op], self.share, self.values
         start = time.monotonic_ns()
-        self.executable.steps[node](values)
+        self.device.executable.steps[node](values)
         end = time.monotonic_ns()
-        done.ops.append((op, start, end))
+        self.done.ops.append((op, start, end))
         for tensor in share.makes.get(op, ()):
             if tensor in share.sends:
-                output = self.tensors[tensor][1]
-                value = values[node][output] if self.multiple[node] > 1 else values[node]
-                transport.send(tensor, value, share.sends[tensor])
-            queue.arrive(tensor, end)
-        for read in (*self.executable.reads[node], node):
-            if read in uses:
-                uses[read] -= 1
-                if not uses[read]:
-                    values[read] = None
+                self.transport.send(tensor, self.device.get[tensor](values), share.sends[tensor])
+            self.queue.arrive(tensor, end)
+        for tensor in self.inputs[op]:
+            place = self._place(tensor)
+            self.uses[place] -= 1
+            if not self.uses[place]:
+                self._drop(place)
+        if not self.uses.get(node):
+            self._drop(node)
 
-    def _put(self, values: list[Any], tensor: int, value: Any) -> None:
-        node, output = self.tensors[tensor]
-        if self.multiple[node] == 1:
-            values[node] = value
+    def _place(self, tensor: int) -> int | Ref:
+        """Where a tensor lies: with what its op made, or by itself where only a view of that came."""
+        ref = self.device.tensors[tensor]
+        base = self.device.program.base(ref).node
+        return base if base in self.mine or base == ref.node else ref
+
+    def _put(self, tensor: int, value: Any) -> None:
+        place, ref = self._place(tensor), self.device.tensors[tensor]
+        if isinstance(place, Ref):
+            self.values.received[place] = value
             return
-        if values[node] is None:
-            values[node] = [None] * self.multiple[node]
-        values[node][output] = value
+        outputs = len(self.device.program.nodes[place].outputs)
+        if outputs == 1:
+            self.values[place] = value
+            return
+        if self.values[place] is None:
+            self.values[place] = [None] * outputs
+        self.values[place][ref.output] = value
 
-    def _uses(self, share: Share) -> dict[int, int]:
-        """How often each value is still looked at here: by its maker, and by readers. Results are kept."""
-        uses: dict[int, int] = {}
-        for op in share.ops:
-            node = self.nodes[op]
-            uses[node] = uses.get(node, 0) + 1
-            for read in self.executable.reads[node]:
-                uses[read] = uses.get(read, 0) + 1
-        return {node: n for node, n in uses.items() if node in self.multiple and node not in self.executable.kept}
+    def _drop(self, place: int | Ref) -> None:
+        if isinstance(place, Ref):
+            del self.values.received[place]
+        elif place not in self.device.executable.kept:
+            self.values[place] = None

@@ -22,10 +22,11 @@ from trimtab.core.errors import Unavailable, UsageError
 from trimtab.core.extras import need
 
 from ..problem import Floats, Ints, OpGraph, PlacementInstance
-from ..program.instructions import Program, to_json
-from ..program.profile import Profile, summary
+from ..program.instructions import to_json
+from ..program.reading import Runnable
 from .control import Worker, all_hear
 from .network import INTERFACE
+from .op_times import Profile, summary
 from .share import Wiring
 
 _WORKER: Final = "trimtab.problems.device_placement.system.worker"
@@ -146,14 +147,14 @@ class Session(Processes):
             _START_S, "wiring up",
         )  # fmt: skip
 
-    def load(self, program: Program, graph: OpGraph, state: Mapping[str, Any], inputs: Sequence[Any]) -> None:
+    def load(self, runnable: Runnable, graph: OpGraph) -> None:
         """Every device gets the whole program; which ops of it are its own, each step says."""
         save_file = need("safetensors.torch", extra="fast", purpose="handing a program over").save_file
-        self.program, self.graph = program, graph
+        self.runnable, self.graph = runnable, graph
         folder = Path(tempfile.mkdtemp(dir=self.folder))
-        (folder / "program.json").write_text(json.dumps(to_json(program)))
-        save_file({key: value.contiguous().clone() for key, value in state.items()}, folder / "state.safetensors")
-        save_file({str(i): x.contiguous() for i, x in enumerate(inputs)}, folder / "inputs.safetensors")
+        (folder / "program.json").write_text(json.dumps(to_json(runnable.program)))
+        save_file({key: value.contiguous().clone() for key, value in runnable.state.items()}, folder / "state.safetensors")
+        save_file({str(i): x.contiguous() for i, x in enumerate(runnable.inputs)}, folder / "inputs.safetensors")
         message = {"do": "load", "folder": str(folder), "wiring": Wiring.of(graph).to_json()}
         self.ask(message, _START_S, "loading the program")
         shutil.rmtree(folder)

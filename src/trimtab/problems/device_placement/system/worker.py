@@ -57,7 +57,6 @@ class Process:
         from safetensors.torch import load_file
 
         from ..program.execute import Executable
-        from ..program.graph import tensors_of
         from ..program.instructions import from_json
         from .device import Device
         from .share import Wiring
@@ -67,26 +66,27 @@ class Process:
         state, given = load_file(folder / "state.safetensors"), load_file(folder / "inputs.safetensors")
         inputs = [given[str(i)] for i in range(len(given))]
         self.leaves = executable.leaves(state, inputs)
-        self.device = Device(executable, tensors_of(executable.program))
+        self.device = Device(executable)
         self.wiring = Wiring(*message["wiring"])
         return {}
 
     def profile(self, message: Any) -> Any:
         """Seconds of CPU, and of wall time, of each op and of the whole, of several runs in a row."""
-        from ..program.profile import run_timed
+        from .op_times import run_timed
 
-        runs = [run_timed(self.device.executable, list(self.leaves)) for _ in range(message["repeats"])]
+        runs = [run_timed(self.device.executable, self.leaves) for _ in range(message["repeats"])]
         return {"runs": runs}
 
     def step(self, message: Any) -> Any:
         """One step: says when it is ready, hears when to begin."""
+        from ..program.execute import Values
         from .share import share_of
         from .transport import Transport
 
         share = share_of(self.wiring, message["device"], self.here)
         transport = Transport(share.receives, self.device.shapes(share), None)
         transport.start()
-        values = list(self.leaves)
+        values = Values(self.leaves)
         self.line.tell({"ready": True})
         begin = self.line.hear()["begin"]
         wait_until(begin)
@@ -99,7 +99,7 @@ class Process:
             "sent_bytes": transport.sent_bytes, "messages": transport.messages,
         }  # fmt: skip
 
-    def _keep(self, folder: Path, values: list[Any], mine: set[int]) -> None:
+    def _keep(self, folder: Path, values: Any, mine: set[int]) -> None:
         """Results that were made here, as a file; leaves as they are after the step."""
         from safetensors.torch import save_file
 

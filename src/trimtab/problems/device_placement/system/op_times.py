@@ -17,7 +17,7 @@ import numpy as np
 
 from trimtab.core.errors import TrimtabError
 
-from .execute import Executable
+from ..program.execute import Executable, Values
 
 #: The sum of ops may differ from the whole by so much.
 TOLERANCE = 0.1
@@ -32,12 +32,12 @@ class Profile:
     agreement: float  # sum of ops / whole
 
 
-def run_timed(executable: Executable, values: list[Any]) -> tuple[list[int], int, int]:
+def run_timed(executable: Executable, leaves: Values) -> tuple[list[int], int, int]:
     """ns of CPU of each op; of a run with clocks between ops; and of one without them."""
     import torch
 
     drop, clock = executable.drops, time.thread_time_ns
-    spent, again = [], list(values)
+    spent, values, again = [], Values(leaves), Values(leaves)
     with torch.no_grad():
         started = clock()
         for at, step in executable.steps.items():
@@ -47,8 +47,7 @@ def run_timed(executable: Executable, values: list[Any]) -> tuple[list[int], int
             for value in drop.get(at, ()):
                 values[value] = None
         timed = clock() - started
-        for kept in executable.kept:
-            values[kept] = None if kept in executable.steps else values[kept]
+        values.clear()
         started = clock()
         executable.run_ops(again)
         whole = clock() - started
@@ -67,8 +66,3 @@ def summary(runs: Sequence[tuple[Sequence[int], int, int]]) -> Profile:
             "too busy for a profile"
         )
     return Profile(seconds, whole, agreement)
-
-
-def profile(executable: Executable, values: Sequence[Any], repeats: int = 5) -> Profile:
-    """Of a program on this process's thread; PyTorch should have one thread (``torch.set_num_threads(1)``)."""
-    return summary([run_timed(executable, list(values)) for _ in range(repeats + 1)])
