@@ -32,6 +32,7 @@ class LinkCosts:
 
     alpha_s: Floats  # (devices, devices)
     beta_s_per_B: Floats  # (devices, devices)
+    gap_s: float  # between the end of an op and the start of the next on one device: what calling an op costs
     cpu_s: float  # per transfer, of sender and receiver together
     cpu_s_per_B: float
     error: float  # median relative error of the fit
@@ -57,9 +58,9 @@ def calibrate(session: Session, repeats: int = 3) -> LinkCosts:
             errors.append(error)
             cpu += [float(step.cpu.sum() - step.busy.sum()) for step in steps]
     moved = 2 * len(sizes), float(sum(sizes))
-    per_message = _message_cpu(session, sizes)
+    per_message, gap = _small(session)
     return LinkCosts(
-        alpha, beta, per_message, max(0.0, (float(np.median(cpu)) - moved[0] * per_message) / moved[1]),
+        alpha, beta, gap, per_message, max(0.0, (float(np.median(cpu)) - moved[0] * per_message) / moved[1]),
         float(np.median(errors)),
     )  # fmt: skip
 
@@ -82,13 +83,16 @@ def _transfers(step: Measured, to: int, tensor_op: Any) -> list[float]:
     return [at - step.end[tensor_op[tensor]] for (tensor, device), at in sorted(step.arrival.items()) if device == to]
 
 
-def _message_cpu(session: Session, sizes: Sequence[int]) -> float:
-    """CPU s of a transfer of almost nothing, both sides."""
+def _small(session: Session) -> tuple[float, float]:
+    """CPU s of a transfer of almost nothing, both sides; and s between two ops of one device."""
     session.load(*_ping([64] * 64))
     device = np.array([0, 1] * 64)
     session.step(device)
     steps = [session.step(device) for _ in range(3)]
-    return float(np.median([step.cpu.sum() - step.busy.sum() for step in steps])) / 127
+    cpu = float(np.median([step.cpu.sum() - step.busy.sum() for step in steps])) / 127
+    alone = session.step(np.zeros(128, np.int64))
+    order = np.argsort(alone.start)
+    return cpu, float(np.median(alone.start[order][1:] - alone.end[order][:-1]))
 
 
 def _ping(sizes: Sequence[int]) -> tuple[Runnable, OpGraph]:
