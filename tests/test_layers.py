@@ -21,7 +21,9 @@ PROBLEMS = sorted(path.name for path in (SRC / "problems").iterdir() if (path / 
 
 MAY_IMPORT_TORCH = (
     *("learned.py", "learned/", "kit/"),
-    *(f"device_placement/{room}" for room in ("workload/", "program/", "system/", "deploy.py")),  # modules are its subject
+    *(
+        f"device_placement/{room}" for room in ("workload/", "program/", "system/", "deploy.py")
+    ),  # modules are its subject
 )
 MAY_START_PROCESSES = (
     *("system.py", "system/", "capture.py", "capture/", "workload/spark_tpch.py"),  # the last is what both share

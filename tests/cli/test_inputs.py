@@ -42,4 +42,6 @@ def test_only_the_problem_on_the_line_brings_its_options() -> None:
     assert "--memory" in own.output
     assert "--memory" not in other.output
     with pytest.raises(click.NoSuchOption):
-        CliRunner().invoke(cli, ["solve", "join_ordering", "x", "--memory", "1GiB"], standalone_mode=False, catch_exceptions=False)
+        CliRunner().invoke(
+            cli, ["solve", "join_ordering", "x", "--memory", "1GiB"], standalone_mode=False, catch_exceptions=False
+        )

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A plan, carried out: `run_placed` in your own ``torch.distributed`` world, or split points for its pipelines.
 
-    torchrun --nproc-per-node 4 train.py
+torchrun --nproc-per-node 4 train.py
 
-    dist.init_process_group("gloo")
-    placed = Placed(module, "plan.json", inputs)      # rank r is device r of the plan
-    for batch in batches:
-        loss = placed(batch)                          # a step of a plan that was made with --train
-    placed.collect()                                  # every rank has all the parameters again
+dist.init_process_group("gloo")
+placed = Placed(module, "plan.json", inputs)      # rank r is device r of the plan
+for batch in batches:
+    loss = placed(batch)                          # a step of a plan that was made with --train
+placed.collect()                                  # every rank has all the parameters again
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def trace(module: Any, inputs: Sequence[Any], plan: Plan) -> tuple[Runnable, OpG
     from .program.reading import runnable
     from .workload import torch_graph
 
-    traced = (
-        torch_graph.trace_training(module, inputs) if plan.training else torch_graph.export_module(module, inputs)
-    )
+    traced = torch_graph.trace_training(module, inputs) if plan.training else torch_graph.export_module(module, inputs)
     found = runnable(traced, plan.graph)
     ops = {found.program.nodes[op].name for op in found.program.ops}
     for here, there, what in ((ops, plan.device_of_op.keys(), "the plan"), (plan.device_of_op.keys(), ops, "it")):
@@ -111,7 +109,7 @@ class Placed:
         self._device = Device(Executable(program))
 
     def __call__(self, *inputs: Any) -> Any:
-        """A call, or a training step; what it returns is on every rank. In a step each rank renews its own parameters."""
+        """A call, or a training step; its result is on every rank. In a step each rank renews its own parameters."""
         from .system.transport import Transport
 
         executable = self._device.executable
@@ -140,7 +138,9 @@ class Placed:
         torch = need("torch", extra="learn")
         shape = program.nodes[ref.node].outputs[ref.output]
         assert shape is not None  # a result of a traced module is a tensor
-        whole = result.contiguous() if result is not None else torch.empty(shape.size, dtype=getattr(torch, shape.dtype))
+        whole = (
+            result.contiguous() if result is not None else torch.empty(shape.size, dtype=getattr(torch, shape.dtype))
+        )
         self._dist.broadcast(whole, self._owner(ref), group=self._group)
         return whole
 
@@ -151,9 +151,7 @@ class Placed:
         return device if self._group is None else int(self._dist.get_global_rank(self._group, device))
 
 
-def run_placed(
-    module: Any, plan: str | Path | Mapping[str, Any] | Plan, *inputs: Any, group: Any = None
-) -> Any:
+def run_placed(module: Any, plan: str | Path | Mapping[str, Any] | Plan, *inputs: Any, group: Any = None) -> Any:
     """One call of a module, or one training step, as a plan says: `Placed`, once. Every rank of the world calls it."""
     return Placed(module, plan, inputs, group=group)(*inputs)
 

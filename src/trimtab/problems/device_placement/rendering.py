@@ -70,7 +70,7 @@ def plan_json(instance: PlacementInstance, placement: Placement) -> str:
 
 
 def _split_modules(instance: PlacementInstance, placement: Placement) -> list[str] | None:
-    """For ``torch.distributed.pipelining``: submodules with which stages begin. Only of a module that `solve` was given."""
+    """For ``torch.distributed.pipelining``: submodules with which stages begin; only of a module that `solve` read."""
     from .workload.user_modules import BEHIND
 
     if instance.graph not in BEHIND:

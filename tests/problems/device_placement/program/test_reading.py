@@ -97,5 +97,5 @@ def test_wrong_inputs_and_wrong_files() -> None:
             from_json(nonsense)
     data = to_json(made.program)
     data["nodes"][-1][2] = "os.system.default"
-    with pytest.raises(InvalidInstance, match="no operator 'os.system.default'"):
+    with pytest.raises(InvalidInstance, match=r"no operator 'os\.system\.default'"):
         Executable(from_json(data))

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ from trimtab.problems.device_placement.system.session import Emulated
 from ..made import graph_of
 
 
-def instance(devices: int, cost: list[float], edges: list[tuple[int, int, float]], **topology: object) -> PlacementInstance:
+def instance(
+    devices: int, cost: list[float], edges: list[tuple[int, int, float]], **topology: object
+) -> PlacementInstance:
     graph = dataclasses.replace(graph_of(cost, edges), device_types=("core",))
     links = {"bandwidth": 50e6, "latency_s": 1e-3, **topology}
     return PlacementInstance(graph, homogeneous("made", devices, kind="core", **links))  # type: ignore[arg-type]
@@ -29,8 +32,7 @@ def instance(devices: int, cost: list[float], edges: list[tuple[int, int, float]
 
 def alive(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except FileNotFoundError:
         return False
 

@@ -59,7 +59,8 @@ class _Reader:
             else:
                 raise InvalidInstance(f"{self.name}, op {node.name!r}: a call of kind {node.op} can't be placed")
         tensors = tuple(
-            self.refs[key[2]] if len(key) > 2 else Ref(self.refs[key[0]].node, key[1]) for key in tensors_of(self.traced)
+            self.refs[key[2]] if len(key) > 2 else Ref(self.refs[key[0]].node, key[1])
+            for key in tensors_of(self.traced)
         )
         results, updates = self._outputs(returned)
         program = Program(self.name, tuple(self.nodes), results, updates, tensors)

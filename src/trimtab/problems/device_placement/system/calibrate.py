@@ -31,10 +31,10 @@ class LinkCosts:
     """From device i to j a transfer of B bytes takes ``alpha_s[i, j] + beta_s_per_B[i, j] * B``."""
 
     alpha_s: Floats  # (devices, devices)
-    beta_s_per_B: Floats  # (devices, devices)
+    beta_s_per_B: Floats  # noqa: N815  (devices, devices)
     gap_s: float  # between the end of an op and the start of the next on one device: what calling an op costs
     cpu_s: float  # per transfer, of sender and receiver together
-    cpu_s_per_B: float
+    cpu_s_per_B: float  # noqa: N815
     error: float  # median relative error of the fit
 
 
@@ -66,7 +66,7 @@ def calibrate(session: Session, repeats: int = 3) -> LinkCosts:
 
 
 def fit(sizes: Floats, seconds: Floats) -> tuple[float, float, float]:
-    """alpha and beta that are no less than 0, by least squares of seconds; the median relative error of the larger half.
+    """alpha and beta of no less than 0, by least squares of seconds; the median relative error of the larger half.
 
     Not by relative errors: a token bucket lets the first bytes after a pause through at once, so that
     small sizes lie on no line with the others, and small errors of them must not bend it.

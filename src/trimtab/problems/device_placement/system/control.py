@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import MappingProxyType
 from typing import IO, Any, Final
 
 from trimtab.core.errors import TrimtabError, Unavailable
@@ -28,18 +27,18 @@ class Worker:
     """A process that runs ``python -m MODULE FD``, and the parent's end of the line to it."""
 
     def __init__(
-        self, module: str, name: str, environment: Mapping[str, str], peers: Mapping[int, socket.socket] = MappingProxyType({})
+        self, module: str, name: str, environment: Mapping[str, str], peers: Mapping[int, socket.socket] | None = None
     ) -> None:  # fmt: skip
         """`peers`: sockets that the process gets, as further arguments ``NUMBER:FD``; the caller closes its own."""
-        self.name = name
+        self.name, given = name, peers or {}
         ours, theirs = socket.socketpair()
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
         source = str(Path(__file__).resolve().parents[4])
         paths = os.pathsep.join([source, *filter(None, [os.environ.get("PYTHONPATH")])])
         with theirs:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", module, str(theirs.fileno()), *(f"{n}:{s.fileno()}" for n, s in peers.items())],
-                pass_fds=[theirs.fileno(), *(s.fileno() for s in peers.values())],
+                [sys.executable, "-m", module, str(theirs.fileno()), *(f"{n}:{s.fileno()}" for n, s in given.items())],
+                pass_fds=[theirs.fileno(), *(s.fileno() for s in given.values())],
                 stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
                 env={**os.environ, **environment, "PYTHONPATH": paths},
             )  # fmt: skip
@@ -76,7 +75,9 @@ class Worker:
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(2)
         code = self.process.poll()
-        how = "closed its line" if code is None else f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+        how = (
+            "closed its line" if code is None else f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+        )
         return TrimtabError(f"the process of {self.name} {how}. {self._said()}".rstrip())
 
     def _said(self) -> str:

@@ -153,7 +153,9 @@ class Session(Processes):
         self.runnable, self.graph = runnable, graph
         folder = Path(tempfile.mkdtemp(dir=self.folder))
         (folder / "program.json").write_text(json.dumps(to_json(runnable.program)))
-        save_file({key: value.contiguous().clone() for key, value in runnable.state.items()}, folder / "state.safetensors")
+        save_file(
+            {key: value.contiguous().clone() for key, value in runnable.state.items()}, folder / "state.safetensors"
+        )
         save_file({str(i): x.contiguous() for i, x in enumerate(runnable.inputs)}, folder / "inputs.safetensors")
         message = {"do": "load", "folder": str(folder), "wiring": Wiring.of(graph).to_json()}
         self.ask(message, _START_S, "loading the program")
