@@ -38,9 +38,9 @@ class Device:
         self.get: list[Callable[[Values], Any]] = [executable.getter(ref) for ref in self.tensors]
 
     def shapes(self, share: Share) -> Mapping[int, Shape]:
-        """Of the tensors that it receives."""
+        """Of the tensors that it receives or sends."""
         found: dict[int, Shape] = {}
-        for tensor in (tensor for tensors in share.receives.values() for tensor in tensors):
+        for tensor in (*share.sends, *(tensor for tensors in share.receives.values() for tensor in tensors)):
             ref = self.tensors[tensor]
             shape = self.program.nodes[ref.node].outputs[ref.output]
             assert shape is not None  # a tensor of the graph

@@ -49,7 +49,7 @@ class Transport:
 
     def send(self, tensor: int, value: Any, to: Sequence[int]) -> None:
         """Begin to send; the value is kept until it is out."""
-        flat = _flat(value)
+        flat = _flat(value, self.shapes[tensor])
         header = torch.tensor([tensor], dtype=torch.int64)
         for device in to:
             for part, tag in ((header, 0), (flat, tensor + 1)):
@@ -105,12 +105,13 @@ def _buffer(shape: Shape, device: str) -> Any:
     return torch.empty(count, dtype=getattr(torch, shape.dtype), device=device)
 
 
-def _flat(value: Any) -> Any:
-    """The elements in the order of memory where they lie densely (no copy), else in the order of the indices."""
-    order = _order(tuple(value.shape), tuple(value.stride()))
-    if order is None:
-        return value.contiguous().view(-1)
-    return value.permute(order).reshape(-1)
+def _flat(value: Any, shape: Shape) -> Any:
+    """The elements in the order of the traced layout, whatever the layout is: no copy where they are the same.
+
+    A view of what was received may lie otherwise in memory than the same view of what was made here.
+    """
+    order = _order(shape.size, shape.stride)
+    return (value if order is None else value.permute(order)).contiguous().view(-1)
 
 
 def _order(size: Sequence[int], stride: Sequence[int]) -> list[int] | None:
