@@ -19,7 +19,12 @@ MODULES = {
 NAMES = {path: name for name, path in MODULES.items()}
 PROBLEMS = sorted(path.name for path in (SRC / "problems").iterdir() if (path / "__init__.py").is_file())
 
-MAY_IMPORT_TORCH = ("learned.py", "learned/", "kit/")
+MAY_IMPORT_TORCH = (
+    *("learned.py", "learned/", "kit/"),
+    *(
+        f"device_placement/{room}" for room in ("workload/", "program/", "system/", "deploy.py")
+    ),  # modules are its subject
+)
 MAY_START_PROCESSES = (
     *("system.py", "system/", "capture.py", "capture/", "workload/spark_tpch.py"),  # the last is what both share
     "baselines/process.py",  # other people's analysers, such as llvm-mca

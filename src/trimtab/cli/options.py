@@ -98,11 +98,13 @@ def whole(minimum: int) -> click.IntRange:
 seed_option = click.option("--seed", type=whole(0), default=0, show_default=True)
 
 
-def verb(name: str, group: click.Group | None = None) -> Callable[[Callable[..., Any]], click.Command]:
+def verb(
+    name: str, group: click.Group | None = None, cls: type[click.Command] = click.Command
+) -> Callable[[Callable[..., Any]], click.Command]:
     """A verb, or a verb of a group: `--json` and `--debug` come with it."""
 
     def decorate(function: Callable[..., Any]) -> click.Command:
-        command = click.command(name)(function)
+        command = click.command(name, cls=cls)(function)
         command.params += [json_option, debug_option]
         if group is not None:
             group.add_command(command)

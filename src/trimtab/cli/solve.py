@@ -14,6 +14,7 @@ from trimtab.core import registry
 from trimtab.core.errors import InvalidInstance, UnknownName, UsageError
 from trimtab.core.problem import Metric, Problem, Rendering
 
+from .inputs import INPUT, OwnOptions, named_parts, placed
 from .options import Interrupted, backend_option, names_option, positive, problem_argument, seed_option, verb, whole
 from .progress import Progress
 from .screen import emit, jsonable, number, show, table, write_files
@@ -35,9 +36,9 @@ class Answer:
     files: Sequence[Path] = ()  # written
 
 
-@verb("solve")
+@verb("solve", cls=OwnOptions)
 @problem_argument
-@click.argument("inputs", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("inputs", nargs=-1, required=True, type=INPUT)
 @names_option("--solver", "One, or several with commas. Default: all that decide at once.", "solvers")
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A file from `train`.")
 @click.option(
@@ -59,18 +60,27 @@ class Answer:
 @click.option("--seeds", type=whole(1), default=5, show_default=True, help="Draws that a decision is judged on.")
 @click.option("--budget", type=whole(1), default=200, show_default=True, help="Evaluations of a search.")
 @click.option("--budget-seconds", type=positive("s"), help="Seconds of a search.")
-@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), help="Write the best decision here.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    help="Write the best decision into this folder; or, named like one of its files (plan.json), under this name.",
+)
 def command(
     name: str, inputs: Sequence[Path], solver: tuple[str, ...] | None, policy: Path | None,
     only: tuple[str, ...], dsn: str | None, out: Path | None, as_json: bool, **asked: Any,
 ) -> None:  # fmt: skip
     """Decide for your own input, in your field's own formats.
 
-    Every solver that decides at once is tried, or those that you name; searches only
-    where named. The best decision is shown, and written with --out.
+    INPUTS are files, or FILE:NAME for a part of one. Every solver that decides at once
+    is tried, or those that you name; searches only where named. The best decision is
+    shown, and written with --out. Some problems have options of their own:
+    trimtab solve PROBLEM --help.
     """
     problem = _at(registry.load(name), dsn)
-    instances = _only(_parse(problem, inputs), only)
+    own = OwnOptions.taken(problem, asked)
+    paths, parts = named_parts(inputs)
+    instances = _only(_parse(problem, paths, own), (*only, *parts))
     try:
         answers = _answers(problem, instances, solver, policy, **asked)
     except KeyboardInterrupt:
@@ -93,10 +103,10 @@ def _at(problem: Problem[Any, Any], dsn: str | None) -> Problem[Any, Any]:
     return problem.at(dsn)
 
 
-def _parse(problem: Problem[Any, Any], inputs: Sequence[Path]) -> Mapping[str, Any]:
+def _parse(problem: Problem[Any, Any], inputs: Sequence[Path], own: Mapping[str, Any]) -> Mapping[str, Any]:
     if problem.parse is None:
         raise UsageError(f"the problem {problem.name!r} reads no files")
-    instances = problem.parse(inputs)
+    instances = problem.parse(inputs, **own)
     if not instances:
         raise InvalidInstance(f"nothing to decide in {', '.join(map(str, inputs))}")
     return instances
@@ -155,9 +165,11 @@ def _write(out: Path, answers: Sequence[Answer]) -> list[Answer]:
     written = []
     for i, answer in enumerate(answers, 1):
         plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in answer.instance)
-        folder = out / f"{i:0{digits}}-{plain}" if len(answers) > 1 else out
-        files = write_files(folder, answer.rendering.files) if answer.rendering else ()
-        written.append(Answer(answer.instance, answer.attempts, answer.rendering, files))
+        folder, files = out / f"{i:0{digits}}-{plain}", answer.rendering.files if answer.rendering else {}
+        if len(answers) == 1:
+            folder, files = placed(out, files)
+        paths = write_files(folder, files) if answer.rendering else ()
+        written.append(Answer(answer.instance, answer.attempts, answer.rendering, paths))
     return written
 
 

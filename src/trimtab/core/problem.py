@@ -55,7 +55,8 @@ class Problem(Generic[I, D]):
     learners: Mapping[str, Callable[[], Learner[I, D]]] = field(default_factory=dict)  # what `train` can train
     suites: Mapping[str, Callable[[Split], Mapping[str, I]]] = field(default_factory=dict)  # more instances, by name
     quick: Mapping[str, Sequence[str]] = field(default_factory=dict)  # {"solvers": ..., "instances": ...} for --quick
-    parse: Callable[[Sequence[Path]], Mapping[str, I]] | None = None  # the field's own file formats
+    parse: Callable[..., Mapping[str, I]] | None = None  # (paths, **solve_options): the field's own file formats
+    solve_options: Callable[[], Sequence[Any]] | None = None  # click options of `solve`, for what the files don't say
     render: Callable[[I, D, Backend[I, D], int], Rendering] | None = None  # a decision, shown and written
     load: Callable[[Path], Solver[I, D]] | None = None  # a solver that `train` saved
     capture: Callable[..., Any] | None = None  # returns the click command that makes a workload from the user's system

@@ -10,7 +10,7 @@ from trimtab.core.extras import Lazy, lazy
 from trimtab.core.problem import Problem, Rendering
 
 from .problem import METRICS, Placement, PlacementInstance
-from .workload import SUITES, instances, parse
+from .workload import SUITES, instances, parse, solve_options
 
 if TYPE_CHECKING:
     import click
@@ -46,7 +46,11 @@ PROBLEM: Final = Problem(
     metrics=METRICS,
     instances=instances,
     suites=SUITES,
-    backends={"simulator": lazy(f"{__name__}.simulator:Simulator", extra="fast")},
+    backends={
+        "simulator": lazy(f"{__name__}.simulator:Simulator", extra="fast"),
+        "processes": lazy(f"{__name__}.system.backend:RealProcesses", extra="learn"),
+        "emulated": lazy(f"{__name__}.system.backend:EmulatedDevices", extra="fast"),
+    },
     reference="heft",
     solvers={
         "single": _heuristic("single"),
@@ -71,6 +75,7 @@ PROBLEM: Final = Problem(
     },
     quick={"solvers": ("chunks", "contiguous", "heft", "critical_path", "peft", "m_etf")},
     parse=parse,
+    solve_options=solve_options,
     render=_render,
     capture=_capture,
     card=lambda: files(__name__).joinpath("README.md").read_text(),

@@ -59,12 +59,34 @@ def plan_json(instance: PlacementInstance, placement: Placement) -> str:
         "graph": graph.name,
         "topology": topology.name,
         "devices": list(topology.device_name),
+        "training": bool(graph.is_backward.any()),
         "device_of_op": {name: int(d) for name, d in zip(graph.op_name, placement.device, strict=True)},
         "split_points": split_points(instance, placement.device),
+        "split_modules": _split_modules(instance, placement),
     }
     if placement.priority is not None:
         plan["priority_of_op"] = {name: float(p) for name, p in zip(graph.op_name, placement.priority, strict=True)}
     return json.dumps(plan, indent=1) + "\n"
+
+
+def _split_modules(instance: PlacementInstance, placement: Placement) -> list[str] | None:
+    """For ``torch.distributed.pipelining``: submodules with which stages begin; only of a module that `solve` read."""
+    from .workload.user_modules import BEHIND
+
+    if instance.graph not in BEHIND:
+        return None
+    from .deploy import read_plan, split_names, trace
+
+    device_of_op = {name: int(d) for name, d in zip(instance.graph.op_name, placement.device, strict=True)}
+    plan = read_plan(
+        {
+            "graph": instance.graph.name,
+            "devices": list(instance.topology.device_name),
+            "device_of_op": device_of_op,
+            "training": bool(instance.graph.is_backward.any()),
+        }
+    )
+    return split_names(trace(*BEHIND[instance.graph], plan)[0], device_of_op)
 
 
 def split_points(instance: PlacementInstance, device: Ints) -> list[str] | None:

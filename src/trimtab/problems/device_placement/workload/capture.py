@@ -54,18 +54,30 @@ def _nominal(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     return Nominal(quantity(parts[0], {"flop": 1.0}), quantity(parts[1], {"B": 1.0, "bit": 1 / 8}))
 
 
+_SHARED: Final = (
+    click.option("--train", is_flag=True, help="A whole training step (forward, backward, SGD), not inference."),
+    click.option("--devices", default=4, type=click.IntRange(1, 64), help="How many devices the plan is for."),
+    click.option("--link", default="10Gbit", callback=_bandwidth, help="Bandwidth between two devices."),
+    click.option("--latency", default=50e-6, type=click.FloatRange(min=0), help="s before a transfer's first byte."),
+    click.option("--memory", callback=_bytes, help="Of each device, such as 16GiB. Default: no limit."),
+    click.option("--links", type=click.Choice(["bus", "parallel", "switch", "max_load"]), default="bus"),
+    click.option("--queue", type=click.Choice(["fifo", "priority"]), default="fifo", help="Order of ready ops."),
+    click.option("--copies", default=1.0, type=click.FloatRange(min=0), help="Bytes kept per byte of parameters."),
+    click.option("--nominal", callback=_nominal, metavar="FLOPS,BANDWIDTH", help="Estimate ops, do not run them."),
+    click.option("--repeats", default=9, type=click.IntRange(min=1), help="Runs of the whole program."),
+)
+
+
+def shared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Options of a module and its devices, which `capture` and `solve` have in common."""
+    for option in reversed(_SHARED):
+        function = option(function)
+    return function
+
+
 @click.command("device_placement", context_settings={"show_default": True})
 @click.argument("target", metavar="FILE.py:MAKE")
-@click.option("--train", is_flag=True, help="A whole training step (forward, backward, SGD), not inference.")
-@click.option("--devices", default=4, type=click.IntRange(1, 64), help="How many devices the plan is for.")
-@click.option("--link", default="10Gbit", callback=_bandwidth, help="Bandwidth between two devices.")
-@click.option("--latency", default=50e-6, type=click.FloatRange(min=0), help="s before a transfer's first byte.")
-@click.option("--memory", callback=_bytes, help="Of each device, such as 16GiB. Default: no limit.")
-@click.option("--links", type=click.Choice(["bus", "parallel", "switch", "max_load"]), default="bus")
-@click.option("--queue", type=click.Choice(["fifo", "priority"]), default="fifo", help="Order of ready ops.")
-@click.option("--copies", default=1.0, type=click.FloatRange(min=0), help="Bytes kept per byte of parameters.")
-@click.option("--nominal", callback=_nominal, metavar="FLOPS,BANDWIDTH", help="Estimate ops, do not run them.")
-@click.option("--repeats", default=9, type=click.IntRange(min=1), help="Runs of the whole program.")
+@shared
 @click.option("--family", default="", help="Graphs of one family share a split.")
 @click.option("-o", "--output", default="graph.npz", type=click.Path(path_type=Path), help="The graph file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the card as JSON, and nothing else.")
@@ -86,7 +98,7 @@ def command(
     module, inputs = maker(target)()
     name = target.rpartition(":")[2]
     graph, card = capture(module, inputs, name, family or name, train, copies, nominal, repeats)
-    save(output, graph, _topology(graph, **devices), {**card, "command": f"capture {target}"})
+    save(output, graph, topology_of(graph, **devices), {**card, "command": f"capture {target}"})
     if as_json:
         click.echo(json.dumps({"output": str(output), **card}))
         return
@@ -159,7 +171,7 @@ def capture(
     return graph, card
 
 
-def _topology(
+def topology_of(
     graph: OpGraph, *, devices: int, link: float, latency: float, memory: float, links: str, queue: str
 ) -> DeviceTopology:
     return homogeneous(

@@ -9,7 +9,7 @@ share a device: forward, backward and update of one weight are one colocation gr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class Traced:
     parameters: Mapping[str, str]  # placeholder -> parameter's or buffer's name
     inputs: tuple[Any, ...]  # what the placeholders are fed, in their order; meta tensors where there is no memory
     backward_from: int = 1 << 30  # place of the first backward op among all nodes
+    updated: tuple[str, ...] = ()  # parameters that a training step renews; its outputs, and then the loss
     notes: Sequence[str] = field(default_factory=tuple)
 
 
@@ -88,8 +89,9 @@ def trace_training(
         out = torch.func.functional_call(
             module, {**dict(zip(names, live, strict=True)), **{k: v.clone() for k, v in fixed.items()}}, tuple(given)
         )
-        gradients = torch.autograd.grad(judge(out), live, allow_unused=True)
-        return [p if g is None else p - rate * g for p, g in zip(live, gradients, strict=True)]
+        value = judge(out)
+        gradients = torch.autograd.grad(value, live, allow_unused=True)
+        return [*(p if g is None else p - rate * g for p, g in zip(live, gradients, strict=True)), value]
 
     try:
         module.train()
@@ -105,7 +107,7 @@ def trace_training(
     places = [node.name for node in graph.graph.nodes if node.op == "placeholder"]
     parameters = dict(zip(places, names, strict=False))
     fed = (*(value.detach() for value in values), *inputs)
-    return Traced(graph, parameters, fed, _backward_from(graph))
+    return Traced(graph, parameters, fed, _backward_from(graph), tuple(names))
 
 
 def mean_square(out: Any) -> Any:
@@ -135,7 +137,7 @@ def build(
     """The op graph. `compute_s` says how long a node takes; `param_copies` counts a parameter's optimiser state."""
     builder = GraphBuilder(name, (device_type,), family=family)
     nodes = list(traced.module.graph.nodes)
-    source = _Sources(traced)
+    source = Sources(traced)
     users = source.parameter_users(nodes)
     carried = _carried_bytes(users, source, nodes)
     for at, node in enumerate(nodes):
@@ -151,15 +153,30 @@ def build(
             group=users.get(node.name),
             backward=at >= traced.backward_from,
         )
-    for node in nodes:
-        if source.is_op(node):
-            for key, maker, size in source.reads(node):
-                builder.tensor(key, maker, size)
-                builder.read(key, node.name)
+    for reader, key, size in reads_of(source, nodes):
+        builder.tensor(key, key[0], size)
+        builder.read(key, reader)
     return builder.build()
 
 
-class _Sources:
+def reads_of(source: Sources, nodes: Sequence[Any]) -> Iterator[tuple[str, tuple[Any, ...], float]]:
+    """(op, tensor that it reads, bytes). A tensor is (producer, output), and of a smaller view also the view's name."""
+    for node in nodes:
+        if source.is_op(node):
+            for key, _, size in source.reads(node):
+                yield node.name, key, size
+
+
+def tensors_of(traced: Traced) -> list[tuple[Any, ...]]:
+    """Keys of the tensors of the graph that `build` makes, in its order."""
+    nodes = list(traced.module.graph.nodes)
+    source = Sources(traced)
+    number = {node.name: at for at, node in enumerate(nodes)}
+    keys = dict.fromkeys(key for _, key, _ in reads_of(source, nodes))
+    return sorted(keys, key=lambda key: number[key[0]])
+
+
+class Sources:
     """Which op, parameter or input stands behind each node."""
 
     def __init__(self, traced: Traced) -> None:
@@ -232,7 +249,7 @@ class _Sources:
         return {name: find(f"op {name}") for name in touched}
 
 
-def _carried_bytes(users: Mapping[str, str], source: _Sources, nodes: Sequence[Any]) -> dict[str, float]:
+def _carried_bytes(users: Mapping[str, str], source: Sources, nodes: Sequence[Any]) -> dict[str, float]:
     """Parameter bytes, at the first op that reads each."""
     carried: dict[str, float] = {}
     seen: set[str] = set()
