@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`CriticalAnnealing`: the anytime search, from constructed placements or from the network's.
+
+Cold and warm are the same compiled walk (`moves`) at the same heat for the same
+time. What the network adds is where it begins, and the strength of ties: cold, a
+tie is as strong as its transfer is long; warm, as the network believes that its
+ends share a device. Its time counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from trimtab.core.errors import Unavailable
+from trimtab.core.task import Task
+
+from ..baselines.common import Prepared, prepare, repaired
+from ..baselines.heuristics import HEURISTICS
+from ..baselines.search import Meter
+from ..problem import Floats, Ints, Placement, PlacementInstance
+from ..simulator.engine import makespan, new_state, overfull
+from ..simulator.pack import ranks
+from . import moves
+
+Start = tuple[Ints, Floats]  # devices of units, priorities of ops
+
+HOT: Final = 0.01  # shares of the step time
+COLD: Final = 0.001
+CONSTRUCTED: Final = ("heft", "m_etf", "chunks")
+
+
+class CriticalAnnealing:
+    """Simulated annealing with clusters and critical paths; with `network`, warm-started by what it learnt."""
+
+    track = "search"
+
+    def __init__(self, network: bool = False, hot: float = HOT, cold: float = COLD) -> None:
+        self.network, self.hot, self.cold = network, hot, cold
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"network": self.network, "hot": self.hot, "cold": self.cold}
+
+    def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
+        instance = task.instance
+        meter = Meter(task)
+        ready = prepare(instance)
+        starts, strength = constructed(instance, ready, task.seed), transfer_strength(transfer_seconds(ready))
+        if self.network:
+            from .imitation import Imitation
+
+            starts, strength = Imitation().guidance(instance, ready, starts)
+        where, priority = search(instance, ready, starts, strength, meter, task.seed, self.hot, self.cold)
+        device = repaired(instance, where)[ready.unit]
+        placement = Placement(device, priority if instance.topology.queue == "priority" else None)
+        meter.settle(placement)
+        return placement
+
+
+def search(
+    instance: PlacementInstance, ready: Prepared, starts: Sequence[Start], strength: Floats, meter: Meter, seed: int,
+    hot: float = HOT, cold: float = COLD,
+) -> Start:  # fmt: skip
+    """The best decision found within the meter's budget, cooled over all of it."""
+    p, near = ready.packed, neighbourhood(instance, ready, strength)
+    affordable = starts[: max(1, meter.left())]
+    values = [simulated(instance, ready, start) for start in affordable]
+    meter.spent += len(affordable)
+    where, priority = affordable[int(np.argmin(values))]
+    order = np.argsort(-priority, kind="stable").astype(np.int32)
+    where = np.asarray(where, np.int32)
+    b = moves.Incumbent(where.copy(), order.copy(), where, order, np.array([np.inf, np.inf]))
+    leg = 0
+    while (calls := meter.left()) > 1:
+        now, then = (hot * (cold / hot) ** meter.progress(more) for more in (0, calls))
+        leg_seed = (seed * 1_000_003 + leg) % (1 << 31)
+        moves.anneal(p, near, b, instance.topology.queue == "priority", calls, now, then, leg_seed)
+        meter.spent += calls
+        leg += 1
+    rank = np.empty(len(b.best_order))
+    rank[b.best_order] = np.arange(len(rank))
+    return b.best_where.astype(np.int64), -rank
+
+
+def simulated(instance: PlacementInstance, ready: Prepared, start: Start) -> float:
+    """Step time with the penalty for memory, s."""
+    p = ready.packed
+    device = np.asarray(start[0], np.int32)[ready.unit]
+    step = makespan(p, device, ranks(instance, start[1]), new_state(p))
+    return float(step * (1.0 + moves.PENALTY * overfull(p, device)))
+
+
+def constructed(instance: PlacementInstance, ready: Prepared, seed: int) -> list[Start]:
+    """What the quick heuristics make, HEFT first."""
+    found = []
+    for name in CONSTRUCTED:
+        try:
+            found.append(HEURISTICS[name](instance, ready, seed))
+        except Unavailable:
+            continue
+    return found
+
+
+def neighbourhood(instance: PlacementInstance, ready: Prepared, strength: Floats) -> moves.Neighbourhood:
+    """`strength`: of each edge of the graph, in [0, 1]; of several edges between two units the strongest counts."""
+    graph = instance.graph
+    a, b = ready.unit[graph.sources].astype(np.int64), ready.unit[graph.edge_op].astype(np.int64)
+    apart = a != b
+    ends = np.concatenate([np.stack([a, b]), np.stack([b, a])], axis=1)[:, np.concatenate([apart, apart])]
+    key, at = np.unique(ends[0] * ready.num_units + ends[1], return_inverse=True)
+    strongest = np.zeros(len(key))
+    np.maximum.at(strongest, at.ravel(), np.concatenate([strength, strength])[np.concatenate([apart, apart])])
+    return moves.Neighbourhood(
+        ready.unit,
+        ready.member_start,
+        ready.members,
+        np.isfinite(ready.unit_cost),
+        np.searchsorted(key, np.arange(ready.num_units + 1) * ready.num_units).astype(np.int32),
+        (key % ready.num_units).astype(np.int32),
+        strongest,
+        bool(np.isfinite(ready.packed.room).any()),
+    )
+
+
+def transfer_strength(seconds: Floats) -> Floats:
+    """Of each edge: where the logarithm of its transfer time lies between the shortest's and the longest's.  (edges,)"""
+    log = np.log(np.maximum(seconds, 1e-12))
+    spread = np.ptp(log) if len(log) else 0.0
+    return (log - log.min()) / spread if spread > 1e-9 else np.full(len(log), 0.5)
+
+
+def transfer_seconds(ready: Prepared) -> Floats:
+    """Mean time of each edge's transfer between two devices, s.  (edges,)"""
+    p = ready.packed
+    apart = ~np.eye(len(p.overhead), dtype=bool)
+    if not apart.any():
+        return np.zeros(len(p.reader))
+    tensor = p.alpha[apart].mean() + p.beta[apart].mean() * p.bytes
+    return np.repeat(tensor, np.diff(p.reader_start))

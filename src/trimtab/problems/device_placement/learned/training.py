@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training of `Imitation` in torch: cross-entropy of ties, squared error of starts, on whole graphs."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from trimtab.core.extras import need
+from trimtab.core.fingerprint import fingerprint
+from trimtab.core.task import Task
+from trimtab.kit.message_passing import segment_sum
+
+from ..problem import Placement, PlacementInstance
+from .imitation import Imitation
+from .network import ROUNDS, SLOPE, shapes
+from .teaching import Lesson, lesson
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+else:
+    torch = need("torch", extra="learn", purpose="training a graph network")
+
+
+@dataclass(frozen=True)
+class ImitationLearner:
+    """Fits on the tasks' instances; their searches may be kept in a folder, so that training can go on."""
+
+    calls: int = 20_000
+    epochs: int = 60
+    batch: int = 8  # graphs
+    rate: float = 3e-3
+    held_out: float = 0.1  # of the instances, to report on
+    kept: str = ""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        return {"calls": self.calls, "epochs": self.epochs, "batch": self.batch, "rate": self.rate}
+
+    def fit(self, tasks: Sequence[Task[PlacementInstance, Placement]]) -> Imitation:
+        clock, seed = time.process_time(), tasks[0].seed
+        folder = Path(self.kept) if self.kept else None
+        lessons = [lesson(task.instance, self.calls, seed, folder) for task in tasks]
+        aside = max(1, int(self.held_out * len(lessons)))
+        order = np.random.default_rng(seed).permutation(len(lessons))
+        learnt = [lessons[at] for at in order[aside:]] or lessons
+        weights = self._weights(learnt, seed)
+        card = {
+            "solver": "imitation",
+            "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+            "seed": seed,
+            "cpu_s": round(time.process_time() - clock, 1),
+            "config": self.config,
+            "metrics": {"instances": len(tasks), **_metrics(weights, [lessons[at] for at in order[:aside]])},
+            "trained_on": sorted({fingerprint(task.instance) for task in tasks}),
+        }
+        return Imitation(weights, card)
+
+    def _weights(self, lessons: Sequence[Lesson], seed: int) -> dict[str, Any]:
+        torch.manual_seed(seed)
+        rng = np.random.default_rng(seed)
+        weights = {name: torch.nn.Parameter(_initial(shape)) for name, shape in shapes().items()}
+        steps = self.epochs * -(-len(lessons) // self.batch)
+        optimiser = torch.optim.Adam(weights.values(), lr=self.rate)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, self.rate, total_steps=steps)
+        for _ in range(self.epochs):
+            order = rng.permutation(len(lessons))
+            for at in range(0, len(order), self.batch):
+                batch = _joined([lessons[i] for i in order[at : at + self.batch]])
+                loss = _loss(weights, batch)
+                optimiser.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
+                optimiser.step()
+                schedule.step()
+        return {name: value.detach().numpy().astype(np.float32) for name, value in weights.items()}
+
+
+def torch_forward(weights: Any, node: Tensor, edge: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """The same as `network.forward`; a test compares them."""
+
+    def linear(name: str, x: Tensor) -> Tensor:
+        made: Tensor = x @ weights[name] + weights[f"{name}_bias"]
+        return made
+
+    def leaky(x: Tensor) -> Tensor:
+        return torch.nn.functional.leaky_relu(x, SLOPE)
+
+    def mean(rows: Tensor, of: Tensor) -> Tensor:
+        count = torch.bincount(of, minlength=len(node)).clamp(min=1)[:, None]
+        return segment_sum(rows, of, len(node)) / count
+
+    h, e = leaky(linear("node", node)), leaky(linear("edge", edge))
+    for r in range(ROUNDS):
+        forth = mean(leaky(linear(f"forth{r}", h)[source] + e), target)
+        back = mean(leaky(linear(f"back{r}", h)[target] + e), source)
+        h = h + leaky(linear(f"own{r}", h) + linear(f"mix_forth{r}", forth) + linear(f"mix_back{r}", back))
+    pair = leaky(linear("pair_source", h)[source] + linear("pair_target", h)[target] + e)
+    return linear("together", pair)[:, 0], linear("start", leaky(linear("late", h)))[:, 0]
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    node: Tensor
+    edge: Tensor
+    source: Tensor
+    target: Tensor
+    together: Tensor
+    start: Tensor
+    weight: Tensor  # (edges,) every graph as much as any other; in it, half by transfer times
+
+
+def _joined(lessons: Sequence[Lesson]) -> _Batch:
+    first = np.cumsum([0, *(len(one.features.node) for one in lessons)])
+
+    def floats(parts: Sequence[Any]) -> Tensor:
+        return torch.from_numpy(np.concatenate(parts).astype(np.float32))
+
+    return _Batch(
+        floats([one.features.node for one in lessons]),
+        floats([one.features.edge for one in lessons]),
+        torch.from_numpy(np.concatenate([one.features.source + at for one, at in zip(lessons, first, strict=False)])),
+        torch.from_numpy(np.concatenate([one.features.target + at for one, at in zip(lessons, first, strict=False)])),
+        floats([one.together for one in lessons]),
+        floats([one.start for one in lessons]),
+        floats([_importance(one) for one in lessons]),
+    )
+
+
+def _importance(one: Lesson) -> Any:
+    seconds = one.features.seconds
+    even = np.full(len(seconds), 1.0 / max(1, len(seconds)))
+    return (even + seconds / max(float(seconds.sum()), 1e-300)) / 2
+
+
+def _loss(weights: Any, b: _Batch) -> Tensor:
+    together, start = torch_forward(weights, b.node, b.edge, b.source, b.target)
+    ties = torch.nn.functional.binary_cross_entropy_with_logits(together, b.together, b.weight, reduction="sum")
+    ordered = ~torch.isnan(b.start)
+    late = (start[ordered] - b.start[ordered]).square().mean() if bool(ordered.any()) else start.sum() * 0
+    return ties / b.weight.sum() + 3 * late
+
+
+def _metrics(weights: Any, lessons: Sequence[Lesson]) -> dict[str, float]:
+    """On instances that were not learnt from."""
+    from .network import forward
+
+    right, always = [], []
+    for one in lessons:
+        together, _ = forward(weights, one.features)
+        importance = _importance(one)
+        right.append(float(((together > 0) == (one.together > 0.5)) @ importance))
+        always.append(max(float((one.together > 0.5) @ importance), float((one.together <= 0.5) @ importance)))
+    return {"ties_right": round(float(np.mean(right)), 4), "ties_of_majority": round(float(np.mean(always)), 4)}
+
+
+def _initial(shape: tuple[int, ...]) -> Tensor:
+    if len(shape) == 1:
+        return torch.zeros(shape)
+    bound = (6.0 / sum(shape)) ** 0.5
+    return torch.rand(shape) * 2 * bound - bound
