@@ -17,6 +17,13 @@ hypothesis.settings.load_profile("trimtab")
 #: Part of a test's id -> why it may be skipped even where everything is installed (TRIMTAB_REQUIRE_ALL=1).
 MAY_SKIP = {
     "test_builtin.py::test_solver[block_throughput-osaca]": "half a second a block; its own tests ask it a few",
+    **dict.fromkeys(
+        (
+            f"test_builtin.py::test_solver[device_placement-{name}]"
+            for name in ("single", "contiguous", "ideals", "cp_sat")
+        ),
+        "declines the first shipped instances (memory, links, size); its own tests check it on others",
+    ),
     "test_builtin.py::test_backend[cluster_scheduling-system]": "Spark is started by the system's own tests",
 }
 

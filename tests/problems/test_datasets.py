@@ -9,9 +9,10 @@ from trimtab.core.errors import MissingData
 from trimtab.data import Dataset, get_dataset, locate
 from trimtab.problems.block_throughput.datasets import DATASETS as THROUGHPUT
 from trimtab.problems.cluster_scheduling.datasets import DATASETS as SCHEDULING
+from trimtab.problems.device_placement.datasets import DATASETS as PLACEMENT
 from trimtab.problems.join_ordering.datasets import DATASETS as JOINS
 
-PUBLISHED = [*THROUGHPUT, *SCHEDULING]  # join_ordering's own queries have no address
+PUBLISHED = [*THROUGHPUT, *SCHEDULING, *PLACEMENT]  # join_ordering's own queries have no address
 EVERY = [*PUBLISHED, *JOINS]
 
 

@@ -52,6 +52,16 @@ def graph_of(
     )
 
 
+def layered(rng: np.random.Generator, *, ops: int, width: int) -> OpGraph:
+    """Ops in layers of `width`, each reading one or two of the layer before; costs and bytes up to 1."""
+    edges = []
+    for op in range(width, ops):
+        layer = op // width * width
+        edges += [(source, op) for source in sorted({int(rng.integers(layer - width, layer)) for _ in range(2)})]
+    size = rng.random(ops)
+    return graph_of(rng.random(ops).tolist(), [(a, b, float(size[a])) for a, b in edges])
+
+
 def random_instance(rng: np.random.Generator, links: str, *, ops: int = 24) -> tuple[PlacementInstance, Placement]:
     """Several tensors per op, costs from few values (0 among them) so that ties are everywhere."""
     n, k = int(rng.integers(1, ops + 1)), int(rng.integers(1, 6))

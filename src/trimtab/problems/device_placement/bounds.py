@@ -17,7 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from .problem import MAX_DEVICES, PlacementInstance, topological_order
+from .problem import MAX_DEVICES, Floats, PlacementInstance, topological_order
 
 
 @lru_cache(maxsize=4096)
@@ -35,7 +35,7 @@ def load_bound(instance: PlacementInstance) -> float:
     return float(max(fastest.max(), work_bound(cost, fastest)))
 
 
-def work_bound(cost: np.ndarray, fastest: np.ndarray) -> float:  # type: ignore[type-arg]
+def work_bound(cost: Floats, fastest: Floats) -> float:
     """A dual bound of the fractional assignment: weights w on devices that sum to 1, and each op at its cheapest.
 
     For equal devices w = 1 / k is the optimum, total / k; else a few multiplicative

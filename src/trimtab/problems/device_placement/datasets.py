@@ -38,7 +38,8 @@ PIPER: Final = Dataset(
     licence_url="https://github.com/msr-fiddle/piper/blob/main/LICENSE.txt",
     origin="https://github.com/msr-fiddle/piper/tree/d7fc8cf9",
     provenance="inputs and LICENSE.txt of that repository, as a tar archive.",
-    citation="Tarnawski, Narayanan, Phanishayee: Piper: Multidimensional Planner for DNN Parallelization. NeurIPS 2021.",
+    citation="Tarnawski, Narayanan, Phanishayee: Piper: Multidimensional Planner for DNN Parallelization. "
+    "NeurIPS 2021. https://proceedings.neurips.cc/paper/2021",
     creators=("Jakub Tarnawski", "Deepak Narayanan", "Amar Phanishayee"),
     published="2021-12-13",
     files=(
@@ -51,7 +52,8 @@ PIPER: Final = Dataset(
 PIPEDREAM: Final = Dataset(
     name="pipedream-profiles",
     version="1",
-    description="14 models profiled layer by layer on a GPU: forward and backward time, activation and parameter bytes.",
+    description="14 models profiled layer by layer on a GPU: forward and backward time, bytes of activations and "
+    "parameters.",
     licence="MIT",
     licence_url="https://github.com/msr-fiddle/pipedream/blob/master/LICENSE.txt",
     origin="https://github.com/msr-fiddle/pipedream/tree/7db6a1c3",

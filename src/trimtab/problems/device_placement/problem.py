@@ -94,7 +94,7 @@ class DeviceTopology:
     device_type: tuple[str, ...]  # (devices,) a name in OpGraph.device_types
     memory_bytes: Floats  # (devices,) B; inf: no limit
     alpha_s: Floats  # (devices, devices) s per transfer
-    beta_s_per_B: Floats  # (devices, devices) s per byte
+    beta_s_per_B: Floats  # noqa: N815  (devices, devices) s per byte
     op_overhead_s: Floats  # (devices,) s
     link_gap_s: float = 0.0
     links: str = "bus"

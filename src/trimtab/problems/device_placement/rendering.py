@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import colorsys
+import contextlib
 import io
 import json
 from typing import Any, Final
@@ -46,10 +47,8 @@ def render(
     ]
     files: dict[str, str | bytes] = {"plan.json": plan_json(instance, placement)}
     if instance.topology.links != "max_load":
-        try:
+        with contextlib.suppress(Unavailable):  # no matplotlib: the plan is what matters
             files["timeline.svg"] = timeline_svg(instance, placement)
-        except Unavailable:  # no matplotlib: the plan is what matters
-            pass
     return Rendering(summary, table, files)
 
 

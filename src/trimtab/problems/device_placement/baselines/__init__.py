@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The classical methods: constructed (`heuristics`, `chain`, `cuts`), searched (`search`), exact (`ideals`, `cp_sat`)."""
+"""The classical methods: constructed (heuristics, chain, cuts), searched (search), exact (ideals, cp_sat)."""
 
 from .chain import ContiguousSplit
 from .cp_sat import CpSat

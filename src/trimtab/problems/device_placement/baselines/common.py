@@ -48,7 +48,7 @@ def prepare(instance: PlacementInstance) -> Prepared:
         unit.astype(np.int32),
         np.searchsorted(unit[members], np.arange(count + 1)).astype(np.int32),
         members.astype(np.int32),
-        np.bincount(unit, packed.kept_bytes, count),
+        np.bincount(unit, packed.kept_bytes, count).astype(np.float64),
         work,
         cost,
     )
@@ -65,7 +65,9 @@ def repaired(instance: PlacementInstance, unit_device: Ints) -> Ints:
     """Every unit where it can run, and no device too full.
 
     Units leave an overfull device, the largest that helps first, for the device
-    with the most room; a deterministic first-fit, which may fail where room is short.
+    with the most room. Where that gets stuck all units are packed anew, the largest
+    first, each where it was if it still fits. Deterministic, and no exact packing:
+    where room is very short it may fail.
     """
     ready = prepare(instance)
     device = unit_device.copy()
@@ -81,6 +83,7 @@ def repaired(instance: PlacementInstance, unit_device: Ints) -> Ints:
         moved = _move_one(ready, device, over, full, here[np.argsort(-ready.unit_bytes[here], kind="stable")])
         if not moved:
             break
+    device = _packed_anew(ready, device, room)
     if (memory(instance, device[ready.unit]) > room).any():
         raise Unavailable(f"found no placement of {instance.graph.name!r} that fits {instance.topology.name!r}")
     return device
@@ -95,6 +98,18 @@ def _move_one(ready: Prepared, device: Ints, over: Floats, full: int, candidates
             device[u] = fits[np.argmin(over[fits])]
             return True
     return False
+
+
+def _packed_anew(ready: Prepared, device: Ints, room: Floats) -> Ints:
+    packed, kept, work = device.copy(), np.zeros(len(room)), np.zeros(len(room))
+    for u in np.argsort(-ready.unit_bytes, kind="stable"):
+        left = room - kept - np.maximum(work, ready.unit_workspace[u]) - ready.unit_bytes[u]
+        left[~np.isfinite(ready.unit_cost[u])] = -np.inf
+        d = int(device[u]) if left[device[u]] >= 0 else int(left.argmax())
+        packed[u] = d
+        kept[d] += ready.unit_bytes[u]
+        work[d] = max(work[d], ready.unit_workspace[u])
+    return packed
 
 
 def upward_rank(ready: Prepared, instance: PlacementInstance) -> Floats:

@@ -204,7 +204,7 @@ def _number(instance: PlacementInstance, node: Ints, edges: Ints, count: int) ->
     return Contracted(
         node,
         cost,
-        np.bincount(node, graph.param_bytes + graph.output_bytes, count),
+        np.bincount(node, graph.param_bytes + graph.output_bytes, count).astype(np.float64),
         work,
         before,
         np.searchsorted(touches[order, 0], np.arange(count + 1)).astype(np.int32),

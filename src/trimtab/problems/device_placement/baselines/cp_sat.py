@@ -19,10 +19,8 @@ from trimtab.core.extras import need
 from trimtab.core.task import Task
 
 from ..problem import Floats, Ints, Placement, PlacementInstance
-from ..simulator.backend import Simulator
-from .chain import ContiguousSplit
 from .common import Prepared, decide, prepare
-from .heuristics import HEURISTICS
+from .constructed import best_constructed, step_time
 
 STEPS: Final = 200_000
 MOST: Final = 4_000  # ops x devices
@@ -41,36 +39,38 @@ class Optimum:
 
 @dataclass(frozen=True)
 class CpSat:
-    """The best placement of so much of its deterministic time (a unit is a few seconds), from the best heuristic's as a hint."""
+    """The best placement found in so much of its deterministic time (a unit is a few seconds), hinted by heuristics."""
 
     seconds: float = 0.5
     workers: int = 1  # with more the answer is not the same every time
+    most: int = 500  # ops x devices; larger instances are declined
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"seconds": self.seconds, "workers": self.workers}
+        return {"seconds": self.seconds, "workers": self.workers, "most": self.most}
 
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
-        found = optimum(task.instance, self.seconds, self.workers, task.seed)
+        found = optimum(task.instance, self.seconds, self.workers, task.seed, self.most)
         planned = decide(task.instance, found.unit_device, found.priority)
-        hint = best_hint(task.instance, task.seed)
-        return min((planned, hint), key=lambda placement: _step(task.instance, placement))
+        hint, _ = best_constructed(task.instance, task.seed)
+        return min((planned, hint), key=lambda placement: step_time(task.instance, placement))
 
 
-def optimum(instance: PlacementInstance, seconds: float, workers: int = 1, seed: int = 0) -> Optimum:
-    """Search for so long; `Unavailable` for more than `MOST` ops x devices."""
+def optimum(instance: PlacementInstance, seconds: float, workers: int = 1, seed: int = 0, most: int = MOST) -> Optimum:
+    """Search for so long; `Unavailable` for more than `most` ops x devices."""
     ready, k = prepare(instance), instance.topology.num_devices
-    if instance.graph.num_ops * k > MOST:
-        raise Unavailable(f"cp_sat: {instance.graph.num_ops} ops on {k} devices; planned are up to {MOST} pairs")
+    if instance.graph.num_ops * k > most:
+        raise Unavailable(f"cp_sat: {instance.graph.num_ops} ops on {k} devices; planned are up to {most} pairs")
     cp = need("ortools.sat.python.cp_model", extra="exact", purpose="cp_sat")
-    hint = best_hint(instance, seed)
-    scale = STEPS / max(_step(instance, hint), 1e-300)
+    hint, _ = best_constructed(instance, seed)
+    scale = STEPS / max(step_time(instance, hint), 1e-300)
     model = cp.CpModel()
     place = [[model.new_bool_var("") for _ in range(k)] for _ in range(ready.num_units)]
     _assignments(model, place, ready, instance)
     horizon = 2 * STEPS
     if instance.topology.links == "max_load":
-        goal, starts = _loads(model, place, ready, scale, horizon), []
+        starts: list[Any] = []
+        goal = _loads(model, place, ready, scale, horizon)
     else:
         goal, starts = _schedule(model, place, ready, scale, horizon)
     model.minimize(goal)
@@ -90,32 +90,6 @@ def optimum(instance: PlacementInstance, seconds: float, workers: int = 1, seed:
     return Optimum(
         device, order, solver.objective_value / scale, solver.best_objective_bound / scale, status == cp.OPTIMAL
     )
-
-
-def best_hint(instance: PlacementInstance, seed: int) -> Placement:
-    """The best of the constructed placements."""
-    ready = prepare(instance)
-    found: list[Placement] = []
-    for name in ("heft", "m_etf", "chunks", "single"):
-        try:
-            found.append(decide(instance, *HEURISTICS[name](instance, ready, seed)))
-        except Unavailable:
-            continue
-    if instance.topology.links == "max_load":
-        from trimtab.core.task import Budget
-
-        try:
-            found.append(ContiguousSplit().solve(Task(instance, Simulator(), Budget(), seed)))
-        except Unavailable:
-            pass
-    if not found:
-        raise Unavailable(f"cp_sat: no heuristic found a placement of {instance.graph.name!r} that fits")
-    return min(found, key=lambda placement: _step(instance, placement))
-
-
-def _step(instance: PlacementInstance, placement: Placement) -> float:
-    outcome = Simulator().evaluate(instance, placement, seed=0)
-    return outcome.metrics["step_time"] if outcome.feasible else np.inf
 
 
 def _assignments(model: Any, place: Any, ready: Prepared, instance: PlacementInstance) -> None:

@@ -34,8 +34,7 @@ class MetisCut:
         start, near, weight, edge_weight = undirected(ready)
         _, part = pymetis.part_graph(
             k,
-            xadj=start,
-            adjncy=near,
+            pymetis.CSRAdjacency(start, near),
             vweights=weight,
             eweights=edge_weight,
             options=pymetis.Options(seed=task.seed % 32768),
@@ -84,4 +83,4 @@ def undirected(ready: Prepared) -> tuple[Ints, Ints, Ints, Ints]:
 def _whole(values: Any) -> Ints:
     most = values.max() if len(values) else 0.0
     scaled = np.zeros(len(values)) if most <= 0 else values / most * 1e6
-    return np.maximum(1, np.round(scaled)).astype(np.int64)
+    return np.asarray(np.maximum(1, np.round(scaled)), np.int64)

@@ -46,6 +46,10 @@ class IdealSplit:
         return {"max_ideals": self.max_ideals}
 
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
+        if task.instance.topology.links != "max_load":
+            raise Unavailable(
+                f"ideals: plans full pipelines (max_load links), not {task.instance.topology.links} links"
+            )
         found, device = contiguous_optimum(task.instance, self.max_ideals)
         if not np.isfinite(found):
             raise Unavailable(f"ideals: no contiguous split of {task.instance.graph.name!r} fits")
@@ -234,7 +238,7 @@ def _hash(bits: Any) -> int:
         h ^= bits[w]
         h *= np.uint64(0xFF51AFD7ED558CCD)
         h ^= h >> np.uint64(32)
-    return np.int64(h & np.uint64(0x3FFFFFFFFFFFFFFF))
+    return int(np.int64(h & np.uint64(0x3FFFFFFFFFFFFFFF)))
 
 
 @compiled

@@ -26,7 +26,7 @@ from ..simulator.pack import Ints32, Packed
 @compiled
 def ranks_of(p: Packed, order: Ints32) -> tuple[Floats, Floats]:
     """Upward and downward ranks of HEFT.  ((ops,), (ops,)) s"""
-    n, k = p.cost.shape
+    n = len(p.cost)
     up, down = np.zeros(n), np.zeros(n)
     for at in range(n - 1, -1, -1):
         i = order[at]
@@ -54,7 +54,7 @@ def mean_cost(p: Packed, i: int) -> float:
         if p.cost[i, d] < np.inf:
             total += p.cost[i, d]
             count += 1
-    return total / count
+    return float(total / count)
 
 
 @inlined
@@ -69,7 +69,7 @@ def mean_transfer(p: Packed, t: int) -> float:
             if d != e:
                 a += p.alpha[d, e]
                 b += p.beta[d, e]
-    return (a + b * p.bytes[t]) / (k * (k - 1))
+    return float((a + b * p.bytes[t]) / (k * (k - 1)))
 
 
 @inlined
@@ -87,7 +87,7 @@ def data_ready(p: Packed, device: Ints32, end: Floats, i: int, d: int) -> float:
 
 @inlined
 def has_room(kept: Floats, work: Floats, p: Packed, size: float, workspace: float, d: int) -> bool:
-    return kept[d] + size + max(work[d], workspace) <= p.room[d]
+    return bool(kept[d] + size + max(work[d], workspace) <= p.room[d])
 
 
 @inlined
@@ -199,7 +199,7 @@ def schedule(
 
 @inlined
 def before(importance: Floats, i: int, j: int) -> bool:
-    return importance[i] > importance[j] or (importance[i] == importance[j] and i < j)
+    return bool(importance[i] > importance[j] or (importance[i] == importance[j] and i < j))
 
 
 @inlined

@@ -25,12 +25,12 @@ from ..problem import Floats, Ints, Placement, PlacementInstance
 from ..simulator.engine import State, makespan, new_state, overfull
 from ..simulator.pack import Ints32, Packed, ranks
 from .common import Prepared, prepare, repaired, upward_rank
-from .heuristics import heft
+from .constructed import best_constructed
 
 CALLS: Final = 20_000
 CHUNK: Final = 200_000  # ops simulated between two looks at the clock: a few ms
 PENALTY: Final = 10.0
-PATIENCE: Final = 10  # chunks without a better placement, before hill climbing starts anew
+PATIENCE: Final = 4  # times all single moves without a better placement, before hill climbing starts anew
 
 
 class Space(NamedTuple):
@@ -54,7 +54,7 @@ class Best:
 
 
 class Search:
-    """One of `SEARCHES`; `warm` starts those that have a single incumbent from HEFT's placement."""
+    """One of `SEARCHES`; `warm` begins from the best constructed placement."""
 
     track = "search"
 
@@ -71,7 +71,7 @@ class Search:
         instance = task.instance
         ready = prepare(instance)
         meter = Meter(task)
-        start = starting_point(instance, ready, task.seed, self.warm)
+        start = warm_start(instance, ready, task.seed, meter) if self.warm else cold_start(instance, ready, task.seed)
         best = SEARCHES[self.name](instance, ready, start, meter, task.seed, self.options)
         placement = finished(instance, ready, best)
         meter.settle(placement)
@@ -83,7 +83,7 @@ class Meter:
 
     def __init__(self, task: Task[PlacementInstance, Placement]) -> None:
         self._task = task
-        self._chunk = max(16, CHUNK // task.instance.graph.num_ops)
+        self._chunk = min(500, max(16, CHUNK // task.instance.graph.num_ops))
         self._evaluations, self._seconds = task.remaining.evaluations, task.remaining.seconds
         self._until = time.perf_counter() + self._seconds
         self.spent = 0
@@ -94,7 +94,7 @@ class Meter:
         """How many calls may be made before the next look at the clock."""
         if time.perf_counter() >= self._until:
             return 0
-        return int(min(self._chunk, self._evaluations - 1 - self.spent))
+        return int(max(0, min(self._chunk, self._evaluations - 1 - self.spent)))
 
     def progress(self, more: int = 0) -> float:
         """Share of the budget that is spent, or will be after so many calls more; in time, `more` does not count."""
@@ -121,11 +121,17 @@ def space(instance: PlacementInstance, ready: Prepared) -> Space:
     )
 
 
-def starting_point(instance: PlacementInstance, ready: Prepared, seed: int, warm: bool) -> tuple[Ints, Floats]:
-    """Devices of units and priorities of ops: HEFT's, or random devices with upward ranks."""
-    if warm:
-        device, priority = heft(instance, ready, seed)
-        return device, priority
+def warm_start(instance: PlacementInstance, ready: Prepared, seed: int, meter: Meter) -> tuple[Ints, Floats]:
+    """Devices of units and priorities of ops of the best constructed placement that the budget allows to look for."""
+    best, calls = best_constructed(instance, seed, meter.left())
+    meter.spent += calls
+    up = upward_rank(ready, instance)
+    first = ready.members[ready.member_start[:-1]]
+    return best.device[first], up if best.priority is None else np.asarray(best.priority, np.float64)
+
+
+def cold_start(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints, Floats]:
+    """Random devices, and upward ranks."""
     rng = np.random.default_rng(seed)
     keys = np.where(np.isfinite(ready.unit_cost), rng.random(ready.unit_cost.shape), -1.0)
     return keys.argmax(axis=1), upward_rank(ready, instance)
@@ -221,16 +227,18 @@ def _walk(
     hot, cold = options.get("hot", 0.0), options.get("cold", 1e-4)
     leg = stale = 0
     while (calls := meter.left()) > 0:
-        before = values[1]
+        before = values[0]
         now, then = (hot * (cold / hot) ** meter.progress(more) if hot else 0.0 for more in (0, calls))
         walk(p, s, current, best, importance, best_importance, rank, state, values, calls, now, then,
              (seed + leg) % (1 << 31))  # fmt: skip
         meter.spent += calls
         leg += 1
-        stale = 0 if values[1] < before else stale + 1
-        if hot == 0.0 and stale >= PATIENCE:  # hill climbing has arrived: begin elsewhere
+        stale = 0 if values[0] < before else stale + calls
+        if (
+            hot == 0.0 and stale >= PATIENCE * current.size * ready.unit_cost.shape[1]
+        ):  # hill climbing has arrived: begin elsewhere
             stale = 0
-            fresh = starting_point(instance, ready, seed + leg, False)
+            fresh = cold_start(instance, ready, seed + leg)
             current[:] = fresh[0]
             importance[:] = fresh[1]
             rank = _ranks(instance, importance)
@@ -267,7 +275,7 @@ def _cross_entropy(
     instance: PlacementInstance, ready: Prepared, start: tuple[Ints, Floats], meter: Meter, seed: int,
     options: Mapping[str, Any],
 ) -> Best:  # fmt: skip
-    """Cross-entropy method with a distribution over devices for each unit, as in Post (NeurIPS 2018) without its PPO."""
+    """Cross-entropy method, a distribution over devices for each unit: Post (NeurIPS 2018) without its PPO."""
     rng = np.random.default_rng(seed)
     population, elite, rate = options.get("population", 200), options.get("elite", 0.1), options.get("rate", 0.3)
     allowed = np.isfinite(ready.unit_cost)
@@ -305,7 +313,7 @@ def _brkga(
     rng = np.random.default_rng(seed)
     size = options.get("population", 100)
     elites, mutants, bias = max(1, int(0.2 * size)), max(1, int(0.15 * size)), 0.7
-    units, k = ready.unit_cost.shape
+    units = len(ready.unit_cost)
     extra = len(ready.unit) if instance.topology.queue == "priority" else 0
     allowed = np.isfinite(ready.unit_cost)
     choice = np.argsort(~allowed, axis=1, kind="stable")  # possible devices first

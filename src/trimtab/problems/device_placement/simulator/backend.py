@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from trimtab.core.outcome import Outcome
 
 from ..bounds import load_bound, step_time_bound
-from ..problem import Placement, PlacementInstance, memory
+from ..problem import Floats, Placement, PlacementInstance, memory
 from . import engine
 from .pack import pack, ranks
 
@@ -45,7 +46,7 @@ class Simulator:
         return [self.evaluate(instance, decision, seed=seed) for decision in decisions]
 
 
-def timeline(instance: PlacementInstance, decision: Placement) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def timeline(instance: PlacementInstance, decision: Placement) -> tuple[Floats, Floats]:
     """Start and end of every op, s.  ((ops,), (ops,))  In max_load links there is no order, and so no timeline."""
     packed = pack(instance)
     state = engine.new_state(packed)
@@ -57,8 +58,8 @@ def timeline(instance: PlacementInstance, decision: Placement) -> tuple[np.ndarr
 
 def step_times(
     instance: PlacementInstance,
-    devices: np.ndarray,  # type: ignore[type-arg]
-    priority: np.ndarray | None = None,  # type: ignore[type-arg]
-) -> np.ndarray:  # type: ignore[type-arg]
+    devices: Any,
+    priority: Floats | None = None,
+) -> Floats:
     """Step times of many placements at once, unchecked: ``(placements, ops) -> (placements,)`` s."""
     return engine.makespans(pack(instance), np.ascontiguousarray(devices, np.int32), ranks(instance, priority))

@@ -30,7 +30,7 @@ from ..problem import BUS, MAX_LOAD, PARALLEL, SWITCH, Floats, Ints
 from .pack import Ints32, Packed
 
 # rows of State.ops and State.devices
-WAITS, PREVIOUS, NEXT, HEAP = range(4)
+WAITS, PREVIOUS, NEXT, PLACE = range(4)
 HEAD, TAIL, HEAP_START, HEAP_SIZE = range(4)
 READY, START = range(2)
 FREE, LINK_FREE, NEXT_START = range(3)
@@ -39,7 +39,8 @@ FREE, LINK_FREE, NEXT_START = range(3)
 class State(NamedTuple):
     """Everything that changes during a run, so that a run can be resumed."""
 
-    ops: Ints32  # (4, ops) tensors still awaited; neighbours in the device's queue; heaps of ranks
+    ops: Ints32  # (4, ops) tensors still awaited; neighbours in the device's queue; how many started before it
+    heap: Ints32  # (ops + devices * slack,) heaps of ranks, one for each device
     devices: Ints32  # (4, devices) queue's ends; where its heap lies, and its size
     op_times: Floats  # (2, ops) s: ready so far; start
     device_times: Floats  # (3, devices) s: free, its link free, its next start
@@ -50,11 +51,13 @@ class State(NamedTuple):
 
 
 @compiled
-def new_state(p: Packed) -> State:
+def new_state(p: Packed, slack: int = 0) -> State:
+    """`slack`: how many ops more than it had at the begin a device may get while a run is resumed."""
     n, k = p.cost.shape
     transfers = len(p.reader) if p.links == SWITCH else 0
     return State(
         np.zeros((4, n), np.int32),
+        np.zeros(n + k * slack, np.int32),
         np.zeros((4, k), np.int32),
         np.zeros((2, n)),
         np.zeros((3, k)),
@@ -71,7 +74,7 @@ def makespan(p: Packed, device: Ints32, rank: Ints32, s: State) -> float:
     if p.links == MAX_LOAD:
         return heaviest(loads(p, device))
     begin(p, device, rank, s)
-    advance(p, device, rank, s, p.cost.shape[0])
+    advance(p, device, rank, s, p.cost.shape[0], s.arrival[:0], s.arrival[:0], np.inf)
     return finish(p, s)
 
 
@@ -102,8 +105,9 @@ def begin(p: Packed, device: Ints32, rank: Ints32, s: State) -> None:
         for i in range(n):
             if device[i] + 1 < k:
                 s.devices[HEAP_START, device[i] + 1] += 1
+        slack = (len(s.heap) - n) // k
         for d in range(1, k):
-            s.devices[HEAP_START, d] += s.devices[HEAP_START, d - 1]
+            s.devices[HEAP_START, d] += s.devices[HEAP_START, d - 1] + slack
     for i in range(n):
         s.ops[WAITS, i] = p.input_start[i + 1] - p.input_start[i]
         s.op_times[READY, i] = 0.0
@@ -113,8 +117,14 @@ def begin(p: Packed, device: Ints32, rank: Ints32, s: State) -> None:
 
 
 @compiled
-def advance(p: Packed, device: Ints32, rank: Ints32, s: State, until: int) -> None:
-    """Start ops until so many have started."""
+def advance(
+    p: Packed, device: Ints32, rank: Ints32, s: State, until: int, tail: Floats, rest: Floats, limit: float
+) -> bool:
+    """Start ops until so many have started; False as soon as the step will certainly end after `limit`.
+
+    With a finite limit, ``tail[op]`` is the least time from its start to the end of
+    the step, and ``rest[device]`` the time of the device's ops that have not started.
+    """
     k = p.cost.shape[1]
     while s.counts[0] < until:
         d, at = 0, s.device_times[NEXT_START, 0]
@@ -125,8 +135,13 @@ def advance(p: Packed, device: Ints32, rank: Ints32, s: State, until: int) -> No
             switch(p, device, s)
             continue
         i = take(rank, s, d, at)
+        if limit < np.inf:
+            if at + tail[i] > limit or at + rest[d] > limit:
+                return False
+            rest[d] -= p.cost[i, d] + (p.overhead[d] if p.cost[i, d] > 0.0 else 0.0)
         end = at + p.cost[i, d]
         s.op_times[START, i] = at
+        s.ops[PLACE, i] = s.counts[0]
         s.device_times[FREE, d] = end + p.overhead[d] if p.cost[i, d] > 0.0 else end
         s.counts[0] += 1
         for t in range(p.tensor_start[i], p.tensor_start[i + 1]):
@@ -140,6 +155,7 @@ def advance(p: Packed, device: Ints32, rank: Ints32, s: State, until: int) -> No
             else:
                 request(p, device, s, t, d, end)
         note_next(s, d)
+    return True
 
 
 @inlined
@@ -198,7 +214,7 @@ def enqueue(s: State, i: int, d: int) -> None:
 
 @inlined
 def dequeue(s: State, d: int) -> int:
-    i = s.devices[HEAD, d]
+    i: int = s.devices[HEAD, d]
     after = s.ops[NEXT, i]
     s.devices[HEAD, d] = after
     if after >= 0:
@@ -215,31 +231,31 @@ def heap_push(s: State, d: int, i: int, rank: Ints32) -> None:
     s.devices[HEAP_SIZE, d] += 1
     while at > 0:
         up = (at - 1) >> 1
-        other = s.ops[HEAP, base + up]
+        other = s.heap[base + up]
         if rank[other] < rank[i]:
             break
-        s.ops[HEAP, base + at] = other
+        s.heap[base + at] = other
         at = up
-    s.ops[HEAP, base + at] = i
+    s.heap[base + at] = i
 
 
 @inlined
 def heap_pop(s: State, d: int, rank: Ints32) -> int:
     base = s.devices[HEAP_START, d]
-    first = s.ops[HEAP, base]
+    first: int = s.heap[base]
     size = s.devices[HEAP_SIZE, d] - 1
     s.devices[HEAP_SIZE, d] = size
-    last = s.ops[HEAP, base + size]
+    last = s.heap[base + size]
     at = 0
     while 2 * at + 1 < size:
         below = 2 * at + 1
-        if below + 1 < size and rank[s.ops[HEAP, base + below + 1]] < rank[s.ops[HEAP, base + below]]:
+        if below + 1 < size and rank[s.heap[base + below + 1]] < rank[s.heap[base + below]]:
             below += 1
-        if rank[last] < rank[s.ops[HEAP, base + below]]:
+        if rank[last] < rank[s.heap[base + below]]:
             break
-        s.ops[HEAP, base + at] = s.ops[HEAP, base + below]
+        s.heap[base + at] = s.heap[base + below]
         at = below
-    s.ops[HEAP, base + at] = last
+    s.heap[base + at] = last
     return first
 
 
@@ -323,7 +339,7 @@ def switch(p: Packed, device: Ints32, s: State) -> None:
 
 @inlined
 def finish(p: Packed, s: State) -> float:
-    """When the last device and the last link are free again. All requests have been served: somebody waited for each."""
+    """When the last device and the last link are free again; no request is left, since somebody waited for each."""
     last = 0.0
     for d in range(p.cost.shape[1]):
         last = max(last, s.device_times[FREE, d], s.device_times[LINK_FREE, d])

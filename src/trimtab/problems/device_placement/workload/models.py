@@ -147,7 +147,8 @@ class Llama(nn.Module):
     def rotate(self, x: Tensor) -> Tensor:
         half = x.shape[-1] // 2
         turned = torch.cat([-x[..., half:], x[..., :half]], -1)
-        return x * self.cos + turned * self.sin  # type: ignore[no-any-return]
+        cos, sin = self.get_buffer("cos"), self.get_buffer("sin")
+        return x * cos + turned * sin
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.words(tokens)
@@ -185,7 +186,7 @@ class T5(nn.Module):
         for own in self.own:
             x = x + own(next(norm)(x), bias=self.bias[0])
             x = x + next(feed)(next(norm)(x))
-        y = self.words(target)
+        y: Tensor = self.words(target)
         for own, cross in zip(self.decoder, self.cross, strict=True):
             y = y + own(next(norm)(y), bias=self.bias[1])
             y = y + cross(next(norm)(y), memory=x)

@@ -3,8 +3,9 @@
 
 Read is what a placement of whole layers needs: degree 1 without recomputation
 (``TMPCs["1"]``, "vanilla"), forward and backward in one op, the memory of one
-sample in flight, and bytes per edge at the file's bandwidth; times are s, as its program adds them to bytes / bandwidth. Replication, tensor
-parallelism and recomputation are decisions of another problem (parallel plans).
+sample in flight, and bytes per edge at the file's bandwidth. Times are s, as its
+program adds them to bytes / bandwidth. Replication, tensor parallelism and
+recomputation are decisions of another problem (parallel plans).
 """
 
 from __future__ import annotations

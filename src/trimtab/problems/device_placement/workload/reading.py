@@ -45,9 +45,10 @@ def _json(text: bytes, path: Path) -> PlacementInstance:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise InvalidInstance(f"{path}: not JSON ({error})") from error
-    for known in (tarnawski, piper):
-        if known.is_one(data):
-            return known.read(text, path.stem)
+    if tarnawski.is_one(data):
+        return tarnawski.read(text, path.stem)
+    if piper.is_one(data):
+        return piper.read(text, path.stem)
     raise InvalidInstance(
         f"{path}: neither a dnn-partitioning file (maxFPGAs, nodes) nor one of Piper (maxDevices, nodes)"
     )

@@ -21,7 +21,11 @@ from .building import GraphBuilder
 
 #: Of the names of ATen operators that make no new memory.
 VIEWS: Final = frozenset(
-    ["view", "reshape", "_unsafe_view", "permute", "transpose", "t", "expand", "unsqueeze", "squeeze", "slice", "select", "detach", "alias", "split", "split_with_sizes", "chunk", "unbind", "narrow", "as_strided", "view_as", "_reshape_alias", "lift_fresh_copy", "unfold", "diagonal"]
+    {
+        *("view", "reshape", "_unsafe_view", "view_as", "_reshape_alias", "as_strided", "expand", "alias", "detach"),
+        *("permute", "transpose", "t", "unsqueeze", "squeeze", "unfold", "diagonal", "lift_fresh_copy"),
+        *("slice", "select", "split", "split_with_sizes", "chunk", "unbind", "narrow"),
+    }
 )
 
 
@@ -100,8 +104,8 @@ def trace_training(
     graph.recompile()
     places = [node.name for node in graph.graph.nodes if node.op == "placeholder"]
     parameters = dict(zip(places, names, strict=False))
-    fed = tuple([*(value.detach() for value in values), *inputs])
-    return Traced(graph, parameters, fed, _backward_from(graph, module))
+    fed = (*(value.detach() for value in values), *inputs)
+    return Traced(graph, parameters, fed, _backward_from(graph))
 
 
 def mean_square(out: Any) -> Any:
@@ -111,32 +115,12 @@ def mean_square(out: Any) -> Any:
     return sum((x.float() ** 2).mean() for x in tensors)
 
 
-def _backward_from(graph: Any, module: Any) -> int:
-    """Place of the first node behind the loss: autograd marks what it traces."""
+def _backward_from(graph: Any) -> int:
+    """Place of the first backward node: autograd begins with the gradient of the loss by itself, a 1."""
     for at, node in enumerate(graph.graph.nodes):
-        if (
-            node.op == "call_function"
-            and node.meta.get("seq_nr") is not None
-            and node.meta.get("partitioner_tag") == "is_backward"
-        ):
+        if node.op == "call_function" and _base_name(node) == "ones_like" and _numel(node) == 1:
             return at
-    loss = max(
-        (
-            at
-            for at, node in enumerate(graph.graph.nodes)
-            if node.op == "call_function" and _base_name(node) in ("mean", "sum") and _numel(node) == 1
-        ),
-        default=1 << 30,
-    )
-    first = next(
-        (
-            at
-            for at, node in enumerate(graph.graph.nodes)
-            if node.op == "call_function" and _base_name(node) == "ones_like" and _numel(node) == 1
-        ),
-        loss,
-    )
-    return first
+    raise InvalidInstance("a training step without a backward pass: does the loss depend on a parameter?")
 
 
 def build(
