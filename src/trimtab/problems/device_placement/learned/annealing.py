@@ -17,6 +17,7 @@ import numpy as np
 from trimtab.core.errors import Unavailable
 from trimtab.core.task import Task
 
+from ..baselines import listing
 from ..baselines.common import Prepared, prepare, repaired
 from ..baselines.heuristics import HEURISTICS
 from ..baselines.search import Meter
@@ -121,12 +122,13 @@ def neighbourhood(instance: PlacementInstance, ready: Prepared, strength: Floats
         np.searchsorted(key, np.arange(ready.num_units + 1) * ready.num_units).astype(np.int32),
         (key % ready.num_units).astype(np.int32),
         strongest,
+        least_tails(ready),
         bool(np.isfinite(ready.packed.room).any()),
     )
 
 
 def transfer_strength(seconds: Floats) -> Floats:
-    """Of each edge: where the logarithm of its transfer time lies between the shortest's and the longest's.  (edges,)"""
+    """Where the logarithm of each edge's transfer time lies between the least and the largest.  (edges,)"""
     log = np.log(np.maximum(seconds, 1e-12))
     spread = np.ptp(log) if len(log) else 0.0
     return (log - log.min()) / spread if spread > 1e-9 else np.full(len(log), 0.5)
@@ -140,3 +142,10 @@ def transfer_seconds(ready: Prepared) -> Floats:
         return np.zeros(len(p.reader))
     tensor = p.alpha[apart].mean() + p.beta[apart].mean() * p.bytes
     return np.repeat(tensor, np.diff(p.reader_start))
+
+
+def least_tails(ready: Prepared) -> Floats:
+    """Least time from the start of each op to the end of the step: fastest devices, no transfers.  (ops,) s"""
+    p, one = ready.packed, np.zeros((1, 1))
+    fastest = p._replace(cost=p.cost.min(axis=1, keepdims=True), alpha=one, beta=one, overhead=np.zeros(1))
+    return np.asarray(listing.ranks_of(fastest, ready.order)[0])

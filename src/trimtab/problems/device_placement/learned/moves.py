@@ -23,7 +23,7 @@ import numpy as np
 from trimtab.kit.compiled import compiled, inlined
 
 from ..problem import MAX_LOAD, Flags, Floats
-from ..simulator.engine import READY, START, State, loads, makespan, new_state, overfull
+from ..simulator.engine import READY, START, State, advance, begin, finish, heaviest, loads, new_state, overfull
 from ..simulator.pack import Ints32, Packed
 
 PENALTY = 10.0  # of the step time, per device's memory that is too much
@@ -32,6 +32,7 @@ ORDERING = 0.25  # of moves are in the order, where queues have one
 SWAPS = 0.1
 CLUSTERS = 0.5  # of the other moves: more than one unit
 NEAR = 0.6  # go where a neighbour is
+SLACK = 1e-9  # relative: bounds are summed in another order than the step
 
 
 class Neighbourhood(NamedTuple):
@@ -44,6 +45,7 @@ class Neighbourhood(NamedTuple):
     near_start: Ints32  # (units + 1,) neighbours of unit u: near[near_start[u] ...]
     near: Ints32  # (ties,)
     strength: Floats  # (ties,) in [0, 1]
+    tail: Floats  # (ops,) s, least time from an op's start to the end
     limited: bool  # a device's memory is
 
 
@@ -65,6 +67,8 @@ class Scratch(NamedTuple):
     moved: Ints32  # (units,)
     origin: Ints32  # (units,)
     mark: Ints32  # (units,)
+    work: Floats  # (devices,) s, of each device's ops
+    rest: Floats  # (devices,) s, of those that have not started
 
 
 @compiled
@@ -84,12 +88,15 @@ def anneal(
         np.zeros(units, np.int32),
         np.zeros(units, np.int32),
         np.zeros(units, np.int32),
+        np.zeros(k),
+        np.zeros(k),
     )
     for i in range(n):
         w.device[i] = b.where[h.unit[i]]
+        w.work[w.device[i]] += occupies(p, i, w.device[i])
         if prioritised:
             w.rank[b.order[i]] = i
-    now = value(p, h, w, state)
+    now = value(p, h, w, state, np.inf)
     length = critical(p, w, state)
     keep(b, now)
     for done in range(1, calls):
@@ -106,30 +113,49 @@ def anneal(
             pushed, back = op, w.rank[op]
             insert(b.order, w.rank, op, to)
         elif kind < ORDERING + SWAPS:
-            count = swap(h, b.where, w, h.unit[op], h.unit[np.random.randint(n)])
+            count = swap(p, h, b.where, w, h.unit[op], h.unit[np.random.randint(n)])
         else:
-            count = shift(h, b.where, w, h.unit[op], k, done)
+            count = shift(p, h, b.where, w, h.unit[op], k, done)
         if count == 0 and pushed < 0:
             continue
-        new = value(p, h, w, state)
-        if new <= now or np.random.random() < np.exp((now - new) / (heat * now)):
+        limit = now - heat * now * np.log(
+            1.0 - np.random.random()
+        )  # Metropolis, drawn before: worse need not be finished
+        new = value(p, h, w, state, limit)
+        if new <= limit:
             if new != now or np.random.random() < 0.1:
                 length = critical(p, w, state)
             now = new
             keep(b, now)
         else:
             for x in range(count):
-                place(h, b.where, w, w.moved[x], w.origin[x])
+                place(p, h, b.where, w, w.moved[x], w.origin[x])
             if pushed >= 0:
                 insert(b.order, w.rank, pushed, back)
 
 
 @inlined
-def value(p: Packed, h: Neighbourhood, w: Scratch, state: State) -> float:
-    step = makespan(p, w.device, w.rank, state)
+def value(p: Packed, h: Neighbourhood, w: Scratch, state: State, limit: float) -> float:
+    """Step time with the penalty for memory, s; inf as soon as it is certainly more than `limit`."""
+    if p.links == MAX_LOAD:
+        step = heaviest(loads(p, w.device))
+    else:
+        for d in range(len(w.work)):
+            w.rest[d] = w.work[d]
+        begin(p, w.device, w.rank, state)
+        if not advance(p, w.device, w.rank, state, len(w.device), h.tail, w.rest, limit * (1.0 + SLACK)):
+            return np.inf
+        step = finish(p, state)
     if h.limited:
         step *= 1.0 + PENALTY * overfull(p, w.device)
     return step
+
+
+@inlined
+def occupies(p: Packed, i: int, d: int) -> float:
+    """How long device d is busy with op i, s."""
+    cost = p.cost[i, d]
+    return cost + p.overhead[d] if cost > 0.0 else cost
 
 
 @inlined
@@ -144,10 +170,14 @@ def keep(b: Incumbent, now: float) -> None:
 
 
 @inlined
-def place(h: Neighbourhood, where: Ints32, w: Scratch, u: int, d: int) -> None:
+def place(p: Packed, h: Neighbourhood, where: Ints32, w: Scratch, u: int, d: int) -> None:
+    old = where[u]
     where[u] = d
     for x in range(h.member_start[u], h.member_start[u + 1]):
-        w.device[h.members[x]] = d
+        i = h.members[x]
+        w.device[i] = d
+        w.work[old] -= occupies(p, i, old)
+        w.work[d] += occupies(p, i, d)
 
 
 @inlined
@@ -167,18 +197,18 @@ def insert(order: Ints32, rank: Ints32, op: int, to: int) -> None:
 
 
 @inlined
-def swap(h: Neighbourhood, where: Ints32, w: Scratch, u: int, v: int) -> int:
+def swap(p: Packed, h: Neighbourhood, where: Ints32, w: Scratch, u: int, v: int) -> int:
     d, e = where[u], where[v]
     if d == e or not h.allowed[u, e] or not h.allowed[v, d]:
         return 0
     w.moved[0], w.origin[0], w.moved[1], w.origin[1] = u, d, v, e
-    place(h, where, w, u, e)
-    place(h, where, w, v, d)
+    place(p, h, where, w, u, e)
+    place(p, h, where, w, v, d)
     return 2
 
 
 @inlined
-def shift(h: Neighbourhood, where: Ints32, w: Scratch, u: int, k: int, stamp: int) -> int:
+def shift(p: Packed, h: Neighbourhood, where: Ints32, w: Scratch, u: int, k: int, stamp: int) -> int:
     """Move a cluster that begins at unit u; how many units moved."""
     old, d = where[u], -1
     ties = h.near_start[u + 1] - h.near_start[u]
@@ -201,7 +231,7 @@ def shift(h: Neighbourhood, where: Ints32, w: Scratch, u: int, k: int, stamp: in
     while done < top and count < most:
         v = w.moved[done]
         w.origin[done] = old
-        place(h, where, w, v, d)
+        place(p, h, where, w, v, d)
         done += 1
         count += 1
         for y in range(h.near_start[v], h.near_start[v + 1]):

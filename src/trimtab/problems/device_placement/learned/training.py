@@ -32,10 +32,10 @@ else:
 
 @dataclass(frozen=True)
 class ImitationLearner:
-    """Fits on the tasks' instances; their searches may be kept in a folder, so that training can go on."""
+    """Fits on the tasks' instances. Their searches are kept (`lesson`): what was broken off goes on."""
 
-    calls: int = 20_000
-    epochs: int = 60
+    calls: int = 12_000
+    epochs: int = 40
     batch: int = 8  # graphs
     rate: float = 3e-3
     held_out: float = 0.1  # of the instances, to report on
@@ -47,6 +47,7 @@ class ImitationLearner:
 
     def fit(self, tasks: Sequence[Task[PlacementInstance, Placement]]) -> Imitation:
         clock, seed = time.process_time(), tasks[0].seed
+        torch.set_num_threads(1)  # the batches are small
         folder = Path(self.kept) if self.kept else None
         lessons = [lesson(task.instance, self.calls, seed, folder) for task in tasks]
         aside = max(1, int(self.held_out * len(lessons)))

@@ -40,10 +40,21 @@ LAUNCH: Final = 4e-6  # s
 WIDTH: Final = 2  # B of a number
 KINDS: Final = ("fast", "slow")
 SLOWER: Final = 2.0
+MOST: Final = 600
 
 SPLITS: Final[Mapping[str, Split]] = {
     "chain": "train", "feed": "train", "attention": "train", "halo": "train", "transformer": "test", "experts": "test",
 }  # fmt: skip
+
+
+class Names(GraphBuilder):
+    """A builder that says what it knows."""
+
+    def __len__(self) -> int:
+        return len(self._ops)
+
+    def knows(self, key: str) -> bool:
+        return key in self._ops
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Matrix:
 class Program:
     """Writes ops into a graph; names are numbers in order."""
 
-    builder: GraphBuilder
+    builder: Names
     flat: bool  # sums of many blocks are one op; else trees of sums of two
     parameters: dict[str, float] = field(default_factory=dict)  # B, of blocks that are inputs
 
@@ -127,16 +138,6 @@ class Program:
         return Matrix(blocks, a.height, a.width)
 
 
-class _Names(GraphBuilder):
-    """A builder that says what it knows."""
-
-    def __len__(self) -> int:
-        return len(self._ops)
-
-    def knows(self, key: str) -> bool:
-        return key in self._ops
-
-
 def _chain(p: Program, rng: np.random.Generator) -> None:
     cuts, size = int(rng.integers(2, 5)), _size(rng)
     stack = [p.given(f"m{i}", cuts, cuts, size, size) for i in range(int(rng.integers(3, 9)))]
@@ -156,7 +157,9 @@ def _feed(p: Program, rng: np.random.Generator) -> None:
         x = p.each("add", x, y) if rng.random() < 0.5 else y
 
 
-def _feed_forward(p: Program, rng: np.random.Generator, x: Matrix, columns: int, inner: int, size: int, name: str) -> Matrix:
+def _feed_forward(
+    p: Program, rng: np.random.Generator, x: Matrix, columns: int, inner: int, size: int, name: str
+) -> Matrix:
     wide = size * int(rng.choice([1, 2, 4]))
     up = p.product(x, p.given(f"up{name}", columns, inner, size, wide))
     if rng.random() < 0.5:
@@ -252,10 +255,16 @@ PROGRAMS: Final[Mapping[str, Callable[[Program, np.random.Generator], None]]] = 
 def draw(family: str, seed: int) -> PlacementInstance:
     """A graph of the family and devices for it; the same for the same seed."""
     rng = np.random.default_rng([list(PROGRAMS).index(family), seed])
-    builder = _Names(f"sharded-{family}-{seed}", KINDS, family=f"sharded_{family}")
+    builder = Names(f"sharded-{family}-{seed}", KINDS, family=f"sharded_{family}")
     PROGRAMS[family](Program(builder, flat=bool(rng.random() < 0.4)), rng)
     graph = builder.build()
     return PlacementInstance(graph, _devices(graph, rng))
+
+
+def suite(split: Split) -> Mapping[str, PlacementInstance]:
+    """The suite: 45 of each family of the training split, 10 of each of the test split; graphs of up to `MOST` ops."""
+    each = {"train": 45, "validation": 0, "test": 10}[split]
+    return {name: i for name, i in instances(split, each).items() if i.graph.num_ops <= MOST}
 
 
 def instances(split: Split, each: int, first: int = 0) -> Mapping[str, PlacementInstance]:
