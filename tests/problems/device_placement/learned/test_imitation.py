@@ -16,11 +16,17 @@ from trimtab.problems.device_placement.learned import Imitation, ImitationLearne
 from trimtab.problems.device_placement.learned.decode import decode
 from trimtab.problems.device_placement.learned.features import EDGE, NODE, features
 from trimtab.problems.device_placement.learned.network import forward, shapes
-from trimtab.problems.device_placement.problem import DeviceTopology, OpGraph, Placement, PlacementInstance
+from trimtab.problems.device_placement.problem import (
+    DeviceTopology,
+    OpGraph,
+    Placement,
+    PlacementInstance,
+    homogeneous,
+)
 from trimtab.problems.device_placement.simulator import Simulator
 from trimtab.problems.device_placement.workload import sharded
 
-from ..made import random_instance
+from ..made import graph_of, random_instance
 
 
 def task(instance: PlacementInstance, calls: float = 0) -> Task[PlacementInstance, Placement]:
@@ -88,7 +94,7 @@ def test_seconds_do_not_matter() -> None:
 
 def test_torch_and_numpy_are_one_network() -> None:
     torch = pytest.importorskip("torch")
-    from trimtab.problems.device_placement.learned.training import torch_forward
+    from trimtab.problems.device_placement.learned.torch_network import torch_forward
 
     weights, f = random_weights(1), features(sharded.draw("halo", 0))
     tensors = {name: torch.from_numpy(value) for name, value in weights.items()}
@@ -225,9 +231,22 @@ def test_training_learns_what_a_search_found(tmp_path: Path) -> None:
     """Ties of graphs that it was trained on; the second time its lessons are read from the folder."""
     pytest.importorskip("torch")
     instances = [sharded.draw("chain", seed) for seed in range(4)]
-    learner = ImitationLearner(calls=300, epochs=30, kept=str(tmp_path / "kept"))
+    learner = ImitationLearner(calls=300, epochs=30, refinements=20, kept=str(tmp_path / "kept"))
     solver = learner.fit([task(i) for i in instances])
     assert solver.trained_on == {fingerprint(i) for i in instances}
     assert len(list((tmp_path / "kept").iterdir())) == 4
     again = learner.fit([task(i) for i in instances])
     assert all(np.array_equal(again.weights[name], value) for name, value in solver.weights.items())
+
+
+def test_refining_goes_where_steps_get_shorter() -> None:
+    """Two ops feed a third with transfers of 10 s: earliest finish tears them apart, belief in the ties does not."""
+    pytest.importorskip("torch")
+    from trimtab.problems.device_placement.learned import refining
+
+    graph = graph_of([1.0, 1.0, 1.0], [(0, 2, 10.0), (1, 2, 10.0)])
+    instance = PlacementInstance(graph, homogeneous("two", 2, kind="core", bandwidth=1.0, links="parallel"))
+    rng = np.random.default_rng(0)
+    undecided = np.full(2, -2.2)  # a belief of 0.1: 1 s for a broken tie, as much as waiting costs
+    total = sum(refining.directions(instance, features(instance), undecided, np.zeros(3), rng)[0] for _ in range(50))
+    assert (np.asarray(total) > 1.0).all()

@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 
 from trimtab.core.fingerprint import fingerprint
+from trimtab.core.problem import Split
 from trimtab.problems.device_placement.problem import LINKS
 from trimtab.problems.device_placement.workload import sharded
 from trimtab.problems.device_placement.workload.building import GraphBuilder
+
+
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @pytest.mark.parametrize("family", sharded.PROGRAMS)
@@ -32,10 +36,10 @@ def test_a_product_of_blocks_has_the_ops_and_flops_of_the_product() -> None:
 
 
 def test_families_of_training_and_test_differ() -> None:
-    train, test = (sharded.instances(split, 2) for split in ("train", "test"))
-    assert not {i.graph.family for i in train.values()} & {i.graph.family for i in test.values()}
-    assert len(train) == 8
-    assert len(test) == 4
+    made = [sharded.instances(split, 2) for split in SPLITS]
+    families = [{i.graph.family for i in of.values()} for of in made]
+    assert not families[0] & families[1] | families[0] & families[2] | families[1] & families[2]
+    assert [len(of) for of in made] == [6, 2, 4]
 
 
 def test_all_link_modes_are_drawn() -> None:

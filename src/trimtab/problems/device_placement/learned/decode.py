@@ -15,7 +15,9 @@ from trimtab.kit.compiled import compiled, inlined
 
 from ..baselines.listing import data_ready, has_room, pop, push
 from ..problem import MAX_LOAD, Floats
+from ..simulator.engine import makespan, new_state, overfull
 from ..simulator.pack import Ints32, Packed
+from .moves import PENALTY
 
 
 @compiled
@@ -89,6 +91,32 @@ def decode(
     for d in range(k):
         most = max(most, load[d] if p.links == MAX_LOAD else free[d])
     return where, start, most
+
+
+@compiled
+def outcomes(
+    p: Packed,
+    unit: Ints32,
+    unit_bytes: Floats,
+    unit_workspace: Floats,
+    unit_cost: Floats,
+    importance: Floats,
+    tie: Floats,
+    prioritised: bool,
+) -> Floats:
+    """Simulated step times of many decodings, (many, ops) and (many, edges), with the penalty for memory.  (many,) s"""
+    n = len(unit)
+    state, device = new_state(p), np.zeros(n, np.int32)
+    rank = np.zeros(n if prioritised else 0, np.int32)
+    values = np.zeros(len(importance))
+    for s in range(len(importance)):
+        where, start, _ = decode(p, unit, unit_bytes, unit_workspace, unit_cost, importance[s], tie[s], 1.0)
+        for i in range(n):
+            device[i] = where[unit[i]]
+        if prioritised:
+            rank[np.argsort(start, kind="mergesort")] = np.arange(n, dtype=np.int32)
+        values[s] = makespan(p, device, rank, state) * (1.0 + PENALTY * overfull(p, device))
+    return values
 
 
 @compiled

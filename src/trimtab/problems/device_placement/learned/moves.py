@@ -258,7 +258,9 @@ def critical(p: Packed, w: Scratch, s: State) -> int:
             if w.device[i] == busiest:
                 w.path[count], w.blocker[count] = i, -1
                 count += 1
-        return count
+        if count == 0:  # nothing takes any time
+            w.path[0], w.blocker[0] = 0, -1
+        return max(1, count)
     i, latest = -1, -1.0
     for j in range(n):
         end = s.op_times[START, j] + p.cost[j, w.device[j]]

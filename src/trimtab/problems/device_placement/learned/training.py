@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Training of `Imitation` in torch: cross-entropy of ties, squared error of starts, on whole graphs."""
+"""Training of `Imitation` in torch: cross-entropy of ties and squared error of starts, then policy gradient."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ import numpy as np
 from trimtab.core.extras import need
 from trimtab.core.fingerprint import fingerprint
 from trimtab.core.task import Task
-from trimtab.kit.message_passing import segment_sum
 
 from ..problem import Placement, PlacementInstance
 from .imitation import Imitation
-from .network import ROUNDS, SLOPE, shapes
+from .network import shapes
+from .refining import refine
 from .teaching import Lesson, lesson
+from .torch_network import torch_forward
 
 if TYPE_CHECKING:
     import torch
@@ -35,15 +36,22 @@ class ImitationLearner:
     """Fits on the tasks' instances. Their searches are kept (`lesson`): what was broken off goes on."""
 
     calls: int = 12_000
-    epochs: int = 40
+    epochs: int = 80
     batch: int = 8  # graphs
     rate: float = 3e-3
+    refinements: int = 2_000  # steps of policy gradient after imitation
     held_out: float = 0.1  # of the instances, to report on
     kept: str = ""
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"calls": self.calls, "epochs": self.epochs, "batch": self.batch, "rate": self.rate}
+        return {
+            "calls": self.calls,
+            "epochs": self.epochs,
+            "batch": self.batch,
+            "rate": self.rate,
+            "refinements": self.refinements,
+        }
 
     def fit(self, tasks: Sequence[Task[PlacementInstance, Placement]]) -> Imitation:
         clock, seed = time.process_time(), tasks[0].seed
@@ -53,19 +61,21 @@ class ImitationLearner:
         aside = max(1, int(self.held_out * len(lessons)))
         order = np.random.default_rng(seed).permutation(len(lessons))
         learnt = [lessons[at] for at in order[aside:]] or lessons
-        weights = self._weights(learnt, seed)
+        weights = self._imitated(learnt, seed)
+        before = _metrics(weights, [lessons[at] for at in order[:aside]])
+        refine(weights, [tasks[at].instance for at in order[aside:]], self.refinements, seed)
         card = {
             "solver": "imitation",
             "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
             "seed": seed,
             "cpu_s": round(time.process_time() - clock, 1),
             "config": self.config,
-            "metrics": {"instances": len(tasks), **_metrics(weights, [lessons[at] for at in order[:aside]])},
+            "metrics": {"instances": len(tasks), **before},
             "trained_on": sorted({fingerprint(task.instance) for task in tasks}),
         }
-        return Imitation(weights, card)
+        return Imitation(_arrays(weights), card)
 
-    def _weights(self, lessons: Sequence[Lesson], seed: int) -> dict[str, Any]:
+    def _imitated(self, lessons: Sequence[Lesson], seed: int) -> dict[str, Any]:
         torch.manual_seed(seed)
         rng = np.random.default_rng(seed)
         weights = {name: torch.nn.Parameter(_initial(shape)) for name, shape in shapes().items()}
@@ -82,30 +92,7 @@ class ImitationLearner:
                 torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
                 optimiser.step()
                 schedule.step()
-        return {name: value.detach().numpy().astype(np.float32) for name, value in weights.items()}
-
-
-def torch_forward(weights: Any, node: Tensor, edge: Tensor, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """The same as `network.forward`; a test compares them."""
-
-    def linear(name: str, x: Tensor) -> Tensor:
-        made: Tensor = x @ weights[name] + weights[f"{name}_bias"]
-        return made
-
-    def leaky(x: Tensor) -> Tensor:
-        return torch.nn.functional.leaky_relu(x, SLOPE)
-
-    def mean(rows: Tensor, of: Tensor) -> Tensor:
-        count = torch.bincount(of, minlength=len(node)).clamp(min=1)[:, None]
-        return segment_sum(rows, of, len(node)) / count
-
-    h, e = leaky(linear("node", node)), leaky(linear("edge", edge))
-    for r in range(ROUNDS):
-        forth = mean(leaky(linear(f"forth{r}", h)[source] + e), target)
-        back = mean(leaky(linear(f"back{r}", h)[target] + e), source)
-        h = h + leaky(linear(f"own{r}", h) + linear(f"mix_forth{r}", forth) + linear(f"mix_back{r}", back))
-    pair = leaky(linear("pair_source", h)[source] + linear("pair_target", h)[target] + e)
-    return linear("together", pair)[:, 0], linear("start", leaky(linear("late", h)))[:, 0]
+        return weights
 
 
 @dataclass(frozen=True, eq=False)
@@ -154,13 +141,18 @@ def _metrics(weights: Any, lessons: Sequence[Lesson]) -> dict[str, float]:
     """On instances that were not learnt from."""
     from .network import forward
 
+    arrays = _arrays(weights)
     right, always = [], []
     for one in lessons:
-        together, _ = forward(weights, one.features)
+        together, _ = forward(arrays, one.features)
         importance = _importance(one)
         right.append(float(((together > 0) == (one.together > 0.5)) @ importance))
         always.append(max(float((one.together > 0.5) @ importance), float((one.together <= 0.5) @ importance)))
     return {"ties_right": round(float(np.mean(right)), 4), "ties_of_majority": round(float(np.mean(always)), 4)}
+
+
+def _arrays(weights: Any) -> dict[str, Any]:
+    return {name: value.detach().numpy().astype(np.float32) for name, value in weights.items()}
 
 
 def _initial(shape: tuple[int, ...]) -> Tensor:

@@ -15,7 +15,7 @@ family           program                                                       s
 ``feed``         1 to 4 layers of products and activations, with or without    train
                  gates and residuals
 ``attention``    heads x parts of the batch, projections in blocks             train
-``halo``         strips of an image, each reading its neighbours' borders      train
+``halo``         strips of an image, each reading its neighbours' borders      validation
 ``transformer``  attention, norms and a gated feed-forward layer               test
 ``experts``      a router, experts of two layers, a weighted sum               test
 ===============  ============================================================  ==========
@@ -43,8 +43,13 @@ SLOWER: Final = 2.0
 MOST: Final = 600
 
 SPLITS: Final[Mapping[str, Split]] = {
-    "chain": "train", "feed": "train", "attention": "train", "halo": "train", "transformer": "test", "experts": "test",
-}  # fmt: skip
+    "chain": "train",
+    "feed": "train",
+    "attention": "train",
+    "halo": "validation",
+    "transformer": "test",
+    "experts": "test",
+}
 
 
 class Names(GraphBuilder):
@@ -262,8 +267,8 @@ def draw(family: str, seed: int) -> PlacementInstance:
 
 
 def suite(split: Split) -> Mapping[str, PlacementInstance]:
-    """The suite: 45 of each family of the training split, 10 of each of the test split; graphs of up to `MOST` ops."""
-    each = {"train": 45, "validation": 0, "test": 10}[split]
+    """The suite: 60 of each family of the training split, 10 of each other; of graphs of up to `MOST` ops."""
+    each = 60 if split == "train" else 10
     return {name: i for name, i in instances(split, each).items() if i.graph.num_ops <= MOST}
 
 
