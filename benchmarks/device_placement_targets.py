@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -30,7 +30,8 @@ from trimtab.core.task import Budget, Task
 from trimtab.problems.device_placement.baselines import Heuristic, Search
 from trimtab.problems.device_placement.baselines.common import prepare
 from trimtab.problems.device_placement.bounds import step_time_bound
-from trimtab.problems.device_placement.learned import CriticalAnnealing, Imitation, PolicyGradient
+from trimtab.problems.device_placement.learned import CriticalAnnealing, Imitation, KeptTies, PolicyGradient
+from trimtab.problems.device_placement.learned.annealing import BEGINNINGS
 from trimtab.problems.device_placement.learned.features import features
 from trimtab.problems.device_placement.problem import LINKS, Placement, PlacementInstance
 from trimtab.problems.device_placement.simulator import Simulator
@@ -120,14 +121,15 @@ def six(log: Log, quick: bool) -> bool:
     solvers: dict[str, Callable[[], Solver[PlacementInstance, Placement]]] = {
         "single moves": lambda: Search("walk", hot=0.01),
         "cold": CriticalAnnealing,
-        "warm": lambda: CriticalAnnealing(network=True),
+        "ties": lambda: CriticalAnnealing("ties"),
+        "warm": lambda: CriticalAnnealing("network"),
     }
     warm_up()
     seconds, seeds = (0.1, SEEDS[:1]) if quick else (1.0, SEEDS)
     ratios: dict[str, list[float]] = {}
     slowest = 0.0
     print(f"\nsix: step time / lower bound; annealing with {seconds:g} s, mean of {len(seeds)} seeds")
-    heads = ("best known", "HEFT", "network", *solvers)
+    heads = ("best known", "HEFT", "kept ties", "network", *solvers)
     print(f"{'graph':34s}" + "".join(f"{head:>14s}" for head in heads))
     for name, instance in doppler().items():
         row = {
@@ -138,6 +140,7 @@ def six(log: Log, quick: bool) -> bool:
         clock = time.perf_counter()
         row["network"] = at_once(instance, Imitation())
         slowest = max(slowest, time.perf_counter() - clock)
+        row["kept ties"] = at_once(instance, KeptTies())
         for label, make in solvers.items():
             values = []
             for seed in seeds:
@@ -176,28 +179,35 @@ def warm(log: Log, quick: bool) -> bool:
     good = []
     print("\nwarm: learned warm start against the cold search, held-out families; step time warm / cold")
     for seconds, count in ({0.01: 6, 0.1: 6} if quick else WARM).items():
-        logs = []
+        begins = BEGINNINGS if seconds < 1 else ("heuristics", "network")
+        found: dict[str, list[float]] = {begin: [] for begin in begins}
         for at, (name, instance) in enumerate(held_out(count).items()):
             prepare(instance)
-            cell = {}
-            for network in (at % 2 == 0, at % 2 == 1):
+            turned = begins[at % len(begins) :] + begins[: at % len(begins)]
+            row = {}
+            for begin in turned:
                 features.cache_clear()
-                run = partial(searched, instance, CriticalAnnealing(network=network), Budget(seconds=seconds), at)
-                cell[network] = log.get(f"warm/{seconds}/{name}/{network}", run)
-            if not any(map(math.isnan, cell.values())):
-                logs.append(math.log(cell[True] / cell[False]))
-        good.append(judged(seconds, logs))
+                run = partial(searched, instance, CriticalAnnealing(begin), Budget(seconds=seconds), at)
+                row[begin] = log.get(f"warm/{seconds}/{name}/{begin}", run)
+            if not any(map(math.isnan, row.values())):
+                for begin, value in row.items():
+                    found[begin].append(math.log(value))
+        warm, cold = np.array(found["network"]), np.array(found["heuristics"])
+        if "ties" in found:
+            judged(seconds, "ties / cold", np.array(found["ties"]) - cold)
+            judged(seconds, "network / ties", warm - np.array(found["ties"]))
+        good.append(judged(seconds, "network / cold", warm - cold))
     return all(good)
 
 
-def judged(seconds: float, logs: list[float]) -> bool:
-    """`logs`: of warm / cold, one for each instance."""
-    wins, losses = sum(x < -1e-9 for x in logs), sum(x > 1e-9 for x in logs)
+def judged(seconds: float, which: str, logs: Any) -> bool:
+    """`logs`: of ratios, one for each instance."""
+    wins, losses = int((logs < -1e-9).sum()), int((logs > 1e-9).sum())
     p = sign_test(wins, losses)
-    ratio = math.exp(np.mean(logs)) if logs else math.nan
+    ratio = math.exp(np.mean(logs)) if len(logs) else math.nan
     met = wins > losses and p < 0.01 and len(logs) >= 100
-    says = "met" if met else ("search wins" if losses > wins and p < 0.01 else "NOT MET")
-    print(f"  {seconds:5g} s: {len(logs)} instances, {wins} better, {len(logs) - wins - losses} level, {losses} worse,")
+    says = "met" if met else ("the other wins" if losses > wins and p < 0.01 else "NOT MET")
+    print(f"  {seconds:5g} s, {which}: {len(logs)} instances, {wins} better, {losses} worse,")
     print(f"      geometric mean {ratio:.4f}, sign test p = {p:.2g}  (target p < 0.01 of >= 100): {says}")
     return met
 
@@ -237,8 +247,8 @@ def warm_up() -> None:
     """Compile, import and read weights once."""
     for links in LINKS:
         instance = next(i for s in range(99) if (i := sharded.draw("chain", s)).topology.links == links)
-        for network in (False, True):
-            searched(instance, CriticalAnnealing(network=network), Budget(50), 0)
+        for begin in BEGINNINGS:
+            searched(instance, CriticalAnnealing(begin), Budget(50), 0)
         at_once(instance, Imitation())
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from trimtab.core.task import Budget, Task
 from trimtab.problems.device_placement.baselines.common import prepare
-from trimtab.problems.device_placement.learned import annealing, moves
+from trimtab.problems.device_placement.learned import annealing, moves, ties
 from trimtab.problems.device_placement.learned.annealing import CriticalAnnealing
 from trimtab.problems.device_placement.problem import LINKS, Placement, PlacementInstance, homogeneous
 from trimtab.problems.device_placement.simulator import Simulator, step_times, timeline
@@ -48,7 +48,7 @@ def test_what_the_walk_says_is_what_the_simulator_says(links: str) -> None:
         where = np.asarray(starts[0][0], np.int32)
         order = np.argsort(-starts[0][1], kind="stable").astype(np.int32)
         incumbent = moves.Incumbent(where.copy(), order.copy(), where, order, np.array([np.inf, np.inf]))
-        near = annealing.neighbourhood(instance, ready, annealing.transfer_strength(annealing.transfer_seconds(ready)))
+        near = annealing.neighbourhood(instance, ready, annealing.transfer_strength(ties.transfer_seconds(ready)))
         prioritised = instance.topology.queue == "priority"
         moves.anneal(ready.packed, near, incumbent, prioritised, 400, 0.05, 0.001, seed)
         rank = np.empty(len(order))

@@ -6,6 +6,7 @@
                     list scheduling; no simulator calls
 `CriticalAnnealing` the search: moves of clusters along critical paths; cold from heuristics' placements,
                     or warm from the network's
+`KeptTies`          the network's decoder without the network
 `PolicyGradient`    (in `reference`) the networks of 2017, 2018 and 2019, trained on each instance
 ==================  ===================================================================================
 """
@@ -17,12 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from .annealing import CriticalAnnealing
 from .imitation import Imitation
+from .ties import KeptTies
 
 if TYPE_CHECKING:
     from .reference import PolicyGradient
     from .training import ImitationLearner
 
-__all__ = ["CriticalAnnealing", "Imitation", "ImitationLearner", "PolicyGradient", "load"]
+__all__ = ["CriticalAnnealing", "Imitation", "ImitationLearner", "KeptTies", "PolicyGradient", "load"]
 
 
 def load(path: Path) -> Imitation:

@@ -14,46 +14,58 @@ from typing import Any, Final
 
 import numpy as np
 
-from trimtab.core.errors import Unavailable
+from trimtab.core.errors import Unavailable, UnknownName
 from trimtab.core.task import Task
 
 from ..baselines import listing
-from ..baselines.common import Prepared, prepare, repaired
+from ..baselines.common import Prepared, prepare, repaired, upward_rank
 from ..baselines.heuristics import HEURISTICS
 from ..baselines.search import Meter
-from ..problem import Floats, Ints, Placement, PlacementInstance
+from ..problem import Floats, Placement, PlacementInstance
 from ..simulator.engine import makespan, new_state, overfull
 from ..simulator.pack import ranks
 from . import moves
+from .ties import Start, plans, transfer_seconds
 
-Start = tuple[Ints, Floats]  # devices of units, priorities of ops
-
+BEGINNINGS: Final = ("heuristics", "ties", "network")
 HOT: Final = 0.01  # shares of the step time
+PER_OP: Final = 0.5  # at least so much of an op's part of its device's time, which is more on small graphs
 COLD: Final = 0.001
+PLANS: Final = 3  # of those that ties or the network make
 CONSTRUCTED: Final = ("heft", "m_etf", "chunks")
 
 
 class CriticalAnnealing:
-    """Simulated annealing with clusters and critical paths; with `network`, warm-started by what it learnt."""
+    """Simulated annealing with clusters and critical paths, from one of `BEGINNINGS`.
+
+    ``heuristics``: the best of HEFT, m-ETF and chunks. ``ties``: of these and of plans
+    that keep ties together (`KeptTies`). ``network``: of the former and of the network's plans.
+    """
 
     track = "search"
 
-    def __init__(self, network: bool = False, hot: float = HOT, cold: float = COLD) -> None:
-        self.network, self.hot, self.cold = network, hot, cold
+    def __init__(self, begin: str = "heuristics", hot: float = HOT, cold: float = COLD) -> None:
+        if begin not in BEGINNINGS:
+            raise UnknownName("beginning", begin, BEGINNINGS)
+        self.begin, self.hot, self.cold = begin, hot, cold
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"network": self.network, "hot": self.hot, "cold": self.cold}
+        return {"begin": self.begin, "hot": self.hot, "cold": self.cold}
 
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
         instance = task.instance
         meter = Meter(task)
         ready = prepare(instance)
-        starts, strength = constructed(instance, ready, task.seed), transfer_strength(transfer_seconds(ready))
-        if self.network:
+        seconds = transfer_seconds(ready)
+        starts, strength = constructed(instance, ready, task.seed), transfer_strength(seconds)
+        if self.begin == "ties":
+            starts = [*plans(ready, [upward_rank(ready, instance)], seconds)[:PLANS], *starts]
+        elif self.begin == "network":
             from .imitation import Imitation
 
-            starts, strength = Imitation().guidance(instance, ready, starts)
+            better, strength = Imitation().guidance(instance, ready)
+            starts = [*better[:PLANS], *starts]
         where, priority = search(instance, ready, starts, strength, meter, task.seed, self.hot, self.cold)
         device = repaired(instance, where)[ready.unit]
         placement = Placement(device, priority if instance.topology.queue == "priority" else None)
@@ -74,6 +86,7 @@ def search(
     order = np.argsort(-priority, kind="stable").astype(np.int32)
     where = np.asarray(where, np.int32)
     b = moves.Incumbent(where.copy(), order.copy(), where, order, np.array([np.inf, np.inf]))
+    hot = max(hot, PER_OP * instance.topology.num_devices / instance.graph.num_ops)
     leg = 0
     while (calls := meter.left()) > 1:
         now, then = (hot * (cold / hot) ** meter.progress(more) for more in (0, calls))
@@ -132,16 +145,6 @@ def transfer_strength(seconds: Floats) -> Floats:
     log = np.log(np.maximum(seconds, 1e-12))
     spread = np.ptp(log) if len(log) else 0.0
     return (log - log.min()) / spread if spread > 1e-9 else np.full(len(log), 0.5)
-
-
-def transfer_seconds(ready: Prepared) -> Floats:
-    """Mean time of each edge's transfer between two devices, s.  (edges,)"""
-    p = ready.packed
-    apart = ~np.eye(len(p.overhead), dtype=bool)
-    if not apart.any():
-        return np.zeros(len(p.reader))
-    tensor = p.alpha[apart].mean() + p.beta[apart].mean() * p.bytes
-    return np.repeat(tensor, np.diff(p.reader_start))
 
 
 def least_tails(ready: Prepared) -> Floats:

@@ -17,7 +17,7 @@ from ..baselines import listing
 from ..baselines.common import Prepared, prepare
 from ..bounds import step_time_bound
 from ..problem import LINKS, Floats, Ints, PlacementInstance
-from .annealing import transfer_seconds
+from .ties import transfer_seconds
 
 NODE: Final = 26
 EDGE: Final = 9

@@ -73,6 +73,6 @@ def _key(instance: PlacementInstance, calls: int, seed: int) -> str:
 def _source() -> str:
     """Of the search and all that it is made of."""
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(made_of(Path(__file__).with_name("moves.py"))):
+    for path in sorted(made_of(Path(__file__).with_name("annealing.py"))):
         digest.update(path.read_bytes())
     return digest.hexdigest()
