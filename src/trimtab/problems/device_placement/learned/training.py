@@ -39,7 +39,7 @@ class ImitationLearner:
     epochs: int = 80
     batch: int = 8  # graphs
     rate: float = 3e-3
-    refinements: int = 2_000  # steps of policy gradient after imitation
+    refinements: int = 6_000  # steps of policy gradient after imitation
     held_out: float = 0.1  # of the instances, to report on
     kept: str = ""
 
