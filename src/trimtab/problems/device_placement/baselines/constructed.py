@@ -15,10 +15,12 @@ from ..problem import Placement, PlacementInstance
 from ..simulator.backend import Simulator
 from .chain import ContiguousSplit
 from .heuristics import Heuristic
+from .ideals import IdealSplit
 
-CANDIDATES: Final[tuple[Heuristic | ContiguousSplit, ...]] = (
+CANDIDATES: Final[tuple[Heuristic | ContiguousSplit | IdealSplit, ...]] = (
     *(Heuristic(name) for name in ("heft", "m_etf", "chunks", "single")),
     ContiguousSplit(),
+    IdealSplit(max_ideals=5_000),  # only full pipelines; a moment where there are so few
 )
 
 

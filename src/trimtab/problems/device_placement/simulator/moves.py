@@ -12,6 +12,8 @@ In max_load links only the loads next to the moved ops are changed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from trimtab.kit.compiled import compiled
@@ -57,12 +59,21 @@ class Moves:
     def evaluate(self, ops: Ints, device: int, limit: float = np.inf) -> float:
         """Step time with `ops` on `device`, s; inf where it is certainly more than `limit`."""
         moved = np.ascontiguousarray(ops, np.int32)
+        return float(self._many(moved, np.array([0, len(moved)], np.int32), np.array([device], np.int32), limit)[0])
+
+    def evaluate_many(self, moves: Sequence[Ints], devices: Ints, limit: float = np.inf) -> Floats:
+        """As `evaluate`, of many moves, each away from the same placement.  (moves,) s"""
+        start = np.cumsum([0, *map(len, moves)]).astype(np.int32)
+        ops = np.concatenate(moves).astype(np.int32) if len(moves) else np.zeros(0, np.int32)
+        return self._many(ops, start, np.ascontiguousarray(devices, np.int32), limit)
+
+    def _many(self, ops: Ints32, start: Ints32, devices: Ints32, limit: float) -> Floats:
         if self._packed.links == MAX_LOAD:
-            return float(_moved_load(self._packed, self.device, self._load, self._readers, moved, device))
-        return float(
-            _resume(
+            return np.asarray(_moved_loads(self._packed, self.device, self._load, self._readers, ops, start, devices))
+        return np.asarray(
+            _resume_many(
                 self._packed, self.device, self._rank, self._state, self._snapshots, self._marks, self._place,
-                self._start, self._arrival, self._tail, moved, device, limit,
+                self._start, self._arrival, self._tail, ops, start, devices, limit,
             )
         )  # fmt: skip
 
@@ -139,6 +150,28 @@ def _record(p: Packed, device: Ints32, rank: Ints32, s: State, kept: State, mark
         _save(s, kept, at)
     advance(p, device, rank, s, p.cost.shape[0], nothing, nothing, np.inf)
     return finish(p, s)
+
+
+@compiled
+def _resume_many(
+    p: Packed, device: Ints32, rank: Ints32, s: State, kept: State, marks: Ints, place: Ints, start: Floats,
+    arrival: Floats, tail: Floats, ops: Ints32, first: Ints32, to: Ints32, limit: float,
+) -> Floats:  # fmt: skip
+    out = np.empty(len(to))
+    for x in range(len(to)):
+        moved = ops[first[x] : first[x + 1]]
+        out[x] = _resume(p, device, rank, s, kept, marks, place, start, arrival, tail, moved, to[x], limit)
+    return out
+
+
+@compiled
+def _moved_loads(
+    p: Packed, device: Ints32, load: Floats, readers: Ints32, ops: Ints32, first: Ints32, to: Ints32
+) -> Floats:
+    out = np.empty(len(to))
+    for x in range(len(to)):
+        out[x] = _moved_load(p, device, load, readers, ops[first[x] : first[x + 1]], to[x])
+    return out
 
 
 @compiled

@@ -51,15 +51,20 @@ PUBLIC: Final[Mapping[str, Split]] = {
 @cache
 def shipped(split: Split) -> Mapping[str, PlacementInstance]:
     """What comes with trimtab: nothing to fetch."""
-    from .files import load
-
     made: dict[str, PlacementInstance] = {}
     for family in FAMILIES[split]:
         for path in sorted(SHIPPED.glob(f"{family}-*.npz")):
-            graph = load(path)[0]
+            graph = load_graph(path)
             for name, topology in TOPOLOGIES.items():
                 made[f"{graph.name}-{name}"] = PlacementInstance(graph, topology(graph))
     return made
+
+
+def load_graph(path: Path) -> OpGraph:
+    """The graph in a file of `files`."""
+    from .files import load
+
+    return load(path)[0]
 
 
 def bus4(graph: OpGraph) -> DeviceTopology:
