@@ -36,10 +36,10 @@ class ImitationLearner:
     """Fits on the tasks' instances. Their searches are kept (`lesson`): what was broken off goes on."""
 
     calls: int = 12_000
-    epochs: int = 80
+    epochs: int = 60
     batch: int = 8  # graphs
     rate: float = 3e-3
-    refinements: int = 6_000  # steps of policy gradient after imitation
+    refinements: int = 2_000  # steps of policy gradient after imitation
     held_out: float = 0.1  # of the instances, to report on
     kept: str = ""
 
