@@ -6,6 +6,7 @@ import itertools
 import numpy as np
 import pytest
 
+from trimtab.core.errors import UnknownName
 from trimtab.core.task import Budget, Task
 from trimtab.problems.device_placement.baselines.common import prepare
 from trimtab.problems.device_placement.learned import annealing, moves, ties
@@ -105,3 +106,10 @@ def test_same_seed_same_placement() -> None:
     first, second = solved(instance, 2000, seed=4), solved(instance, 2000, seed=4)
     assert np.array_equal(first.device, second.device)
     assert step(instance, first) <= step(instance, solved(instance, 20, seed=4))
+
+
+def test_what_the_network_learnt_from_is_said_by_the_search_too() -> None:
+    assert CriticalAnnealing("network").trained_on
+    assert not CriticalAnnealing("ties").trained_on
+    with pytest.raises(UnknownName, match="heuristics"):
+        CriticalAnnealing("nowhere")

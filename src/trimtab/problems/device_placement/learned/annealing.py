@@ -53,6 +53,15 @@ class CriticalAnnealing:
     def config(self) -> dict[str, Any]:
         return {"begin": self.begin, "hot": self.hot, "cold": self.cold}
 
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Fingerprints of the instances that what it begins from learnt from."""
+        if self.begin != "network":
+            return frozenset()
+        from .imitation import Imitation
+
+        return Imitation().trained_on
+
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
         instance = task.instance
         meter = Meter(task)

@@ -9,7 +9,7 @@ good placements of.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -32,10 +32,13 @@ GRAPHS: Final = 6  # in a step
 SHAKE_TIE: Final = 1.0  # of log-odds
 SHAKE_START: Final = 0.05  # of the step
 RATE: Final = 1e-3
+LEG: Final = 250  # steps
 
 
-def refine(weights: Any, instances: Sequence[PlacementInstance], steps: int, seed: int) -> None:
-    """Change torch parameters in place."""
+def refine(
+    weights: Any, instances: Sequence[PlacementInstance], steps: int, seed: int, look: Callable[[Any], None]
+) -> None:
+    """Change torch parameters in place; `look` sees them every `LEG` steps."""
     rng = np.random.default_rng(seed)
     known = [features(instance) for instance in instances]
     optimiser = torch.optim.Adam(weights.values(), lr=RATE)
@@ -48,6 +51,8 @@ def refine(weights: Any, instances: Sequence[PlacementInstance], steps: int, see
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
         optimiser.step()
+        if (step + 1) % LEG == 0:
+            look(weights)
 
 
 def _surrogate(weights: Any, instance: PlacementInstance, f: Features, rng: np.random.Generator) -> Any:
