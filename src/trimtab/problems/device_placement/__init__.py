@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trimtab.core.extras import Lazy, lazy
-from trimtab.core.problem import Problem, Rendering
+from trimtab.core.problem import Problem, Rendering, Split
 
 from .problem import METRICS, Placement, PlacementInstance
 from .workload import SUITES, instances, parse, solve_options
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import click
 
     from trimtab.core.backend import Backend
+    from trimtab.core.solver import Solver
 
 
 def _heuristic(name: str) -> Lazy:
@@ -40,12 +43,28 @@ def _capture() -> click.Command:
     return command
 
 
+def _sharded(split: Split) -> Mapping[str, PlacementInstance]:
+    from .workload.sharded import suite
+
+    return suite(split)
+
+
+def _load(path: Path) -> Solver[PlacementInstance, Placement]:
+    from .learned import load
+
+    return load(path)
+
+
+def _paper(name: str) -> Lazy:
+    return lazy(f"{__name__}.learned:PolicyGradient", extra="learn", paper=name)
+
+
 PROBLEM: Final = Problem(
     name="device_placement",
     question="Which device runs which operation of a model, and in which order?",
     metrics=METRICS,
     instances=instances,
-    suites=SUITES,
+    suites={**SUITES, "sharded": _sharded},
     backends={
         "simulator": lazy(f"{__name__}.simulator:Simulator", extra="fast"),
         "processes": lazy(f"{__name__}.system.backend:RealProcesses", extra="learn"),
@@ -72,7 +91,17 @@ PROBLEM: Final = Problem(
         "annealing_warm": _search("walk", warm=True, hot=0.003),
         "cross_entropy": _search("cross_entropy"),
         "brkga": _search("brkga"),
+        "critical_annealing": lazy(f"{__name__}.learned:CriticalAnnealing", extra="fast"),
+        "kept_ties": lazy(f"{__name__}.learned:KeptTies", extra="fast"),
+        "tie_annealing": lazy(f"{__name__}.learned:CriticalAnnealing", extra="fast", begin="ties"),
+        "imitation": lazy(f"{__name__}.learned:Imitation", extra="fast"),
+        "imitation_annealing": lazy(f"{__name__}.learned:CriticalAnnealing", extra="fast", begin="network"),
+        "sequence": _paper("sequence"),
+        "hierarchical": _paper("hierarchical"),
+        "graph_attention": _paper("graph_attention"),
     },
+    learners={"imitation": lazy(f"{__name__}.learned:ImitationLearner", extra="learn")},
+    load=_load,
     quick={"solvers": ("chunks", "contiguous", "heft", "critical_path", "peft", "m_etf")},
     parse=parse,
     solve_options=solve_options,
