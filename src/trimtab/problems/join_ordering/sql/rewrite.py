@@ -11,20 +11,25 @@ from trimtab.core.extras import need
 
 from ..problem import JoinPlan, JoinQuery
 from .parse import statement_of
-from .text import forced_from
+from .text import bound_from, forced_from
 
 _HOLE: Final = "trimtab_joins_stand_here"
 
 
-def rewrite(query: JoinQuery, plan: JoinPlan, *, dialect: str = "postgres", pretty: bool = False) -> str:
+def rewrite(
+    query: JoinQuery, plan: JoinPlan, *, dialect: str = "postgres", pretty: bool = False, bound: bool = False
+) -> str:
     """Same rows and columns; ``*`` is written out by table, since its order follows the joins'.
+
+    `bound`: PostgreSQL is bound to the plan's operators, too.
 
     The query's text is parsed once, whatever the number of plans.
     """
     before, after = _frame(query, dialect)
     conditions = [f"({predicate})" for relation in query.relations for predicate in relation.predicates]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    text = f"{before}FROM {forced_from(query, plan)}{where}{after}"
+    joins = bound_from(query, plan) if bound else forced_from(query, plan) + where
+    text = f"{before}FROM {joins}{after}"
     if not pretty:
         return text
     sqlglot = need("sqlglot", extra="sql", purpose="rewriting SQL")

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from ..problem import JoinEdge, JoinPlan, JoinQuery, Relation, Tree, bits
+from ..problem import INDEX, JoinEdge, JoinPlan, JoinQuery, Relation, Tree, bits
 
 _PLAIN: Final = re.compile(r"[a-z_][a-z0-9_]*")
 #: Words that PostgreSQL or DuckDB does not take as a name without quotes.
@@ -155,6 +155,44 @@ def count_sql(query: JoinQuery, subset: int) -> str:
 def forced_from(query: JoinQuery, plan: JoinPlan) -> str:
     """``a JOIN b ON ... JOIN c ON ...``, nested as the plan is: outer operand first."""
     return _joined(query, plan.tree())[0]
+
+
+def bound_from(query: JoinQuery, plan: JoinPlan) -> str:
+    """As `forced_from`, with PostgreSQL bound to the operators, too; every condition stands where its relation is read.
+
+    A lookup becomes a lateral subquery, which only a nested loop can run. OFFSET 0 keeps
+    subqueries from being merged into the rest: a relation to be hashed can then not be looked up.
+    """
+    assert plan.operators is not None
+    how = {
+        outer | inner: operator
+        for (outer, inner), operator in zip(plan.joins.tolist(), plan.operators.tolist(), strict=True)
+    }
+    return _bound(query, plan.tree(), how)[0]
+
+
+def _bound(query: JoinQuery, node: Tree, how: Mapping[int, int]) -> tuple[str, int]:
+    if isinstance(node, int):
+        return _read(query, node, ()), 1 << node
+    left, outer = _bound(query, node[0], how)
+    right, inner = ("", 1 << node[1]) if isinstance(node[1], int) else _bound(query, node[1], how)
+    before = {*edges_within(query, outer), *edges_within(query, inner)}
+    conditions = [equality(query, e) for e in edges_within(query, outer | inner) if e not in before]
+    if isinstance(node[1], int):
+        if how[outer | inner] == INDEX:
+            return f"{left} CROSS JOIN LATERAL {_read(query, node[1], conditions)}", outer | inner
+        right = _read(query, node[1], ())
+    else:
+        right = f"({right})"
+    return f"{left} JOIN {right} ON {' AND '.join(conditions)}", outer | inner
+
+
+def _read(query: JoinQuery, i: int, conditions: Sequence[str]) -> str:
+    relation = query.relations[i]
+    every = " AND ".join([*conditions, *(f"({predicate})" for predicate in relation.predicates)])
+    return (
+        f"(SELECT * FROM {source(query, i)}{f' WHERE {every}' if every else ''} OFFSET 0) AS {quoted(relation.alias)}"
+    )
 
 
 def _from_where(query: JoinQuery, subset: int) -> str:

@@ -36,6 +36,11 @@ LOOPS: Final[Settings] = (("enable_hashjoin", "off"), ("enable_mergejoin", "off"
 #: What guides advise where all data are in memory: a page is a page, and hash tables may be large.
 IN_MEMORY: Final[Settings] = (("random_page_cost", "1.1"), ("work_mem", "64MB"))
 
+#: Beside a query that binds PostgreSQL to lookups and hash joins. What remembers lookups is off: it is hard to price.
+BOUND: Final[Settings] = (
+    *FORCED, ("enable_nestloop", "off"), ("enable_mergejoin", "off"), ("enable_memoize", "off"), *IN_MEMORY,
+)  # fmt: skip
+
 _SWITCHES: Final = {HASH: "enable_hashjoin", MERGE: "enable_mergejoin"}
 
 
@@ -46,14 +51,18 @@ class EnginePlan(JoinPlan):
     settings: Settings = ()
     forced: bool = True
     label: str = ""
+    bound: bool = False  # to its operators, all HASH or INDEX, join by join
 
 
 def settings_of(plan: JoinPlan) -> Settings:
     """What PostgreSQL must be told so that it runs a plan: the order binds, joins that it does not use are off.
 
-    Which operator goes where, and which operand is hashed, stays the engine's choice.
+    Which operator goes where stays the engine's choice but for `bound` plans, and
+    which operand is hashed always does.
     """
     if isinstance(plan, EnginePlan):
+        if plan.bound:
+            return BOUND
         return (FORCED if plan.forced else ()) + plan.settings
     if plan.operators is None or not plan.operators.all():
         return FORCED

@@ -14,7 +14,7 @@ from trimtab.core.outcome import Outcome
 
 from ..problem import JoinPlan, JoinQuery
 from ..sql.rewrite import rewrite
-from ..sql.text import count_sql, forced_from
+from ..sql.text import bound_from, count_sql, forced_from
 from .clock import Clock, backend_clock
 from .judge import judge
 from .measure import Sample
@@ -76,8 +76,11 @@ def statement(query: JoinQuery, plan: JoinPlan | None) -> str:
     """The query with its joins in the order of a plan; as it stands where there is none, or it forces nothing."""
     if plan is None or (isinstance(plan, EnginePlan) and not plan.forced):
         return query.sql or count_sql(query, query.everything)
+    bound = isinstance(plan, EnginePlan) and plan.bound
     if query.sql:
-        return rewrite(query, plan)
+        return rewrite(query, plan, bound=bound)
+    if bound:
+        return f"SELECT COUNT(*) FROM {bound_from(query, plan)}"
     conditions = [f"({p})" for relation in query.relations for p in relation.predicates]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return f"SELECT COUNT(*) FROM {forced_from(query, plan)}{where}"

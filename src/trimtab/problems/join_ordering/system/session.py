@@ -116,10 +116,14 @@ class Session:
                 if attempt == 19:
                     raise
 
-    def _send(self, statement: str) -> list[tuple[Any, ...]]:
+    def check(self, statement: str) -> None:
+        """Raises `UsageError` for anything but SELECT, EXPLAIN and SET."""
         word = statement.lstrip(" (\n").split(None, 1)[0].upper() if statement.strip() else ""
         if word not in _ALLOWED:
             raise UsageError(f"only SELECT, EXPLAIN and SET are sent to a server, not {word!r}")
+
+    def _send(self, statement: str) -> list[tuple[Any, ...]]:
+        self.check(statement)
         psycopg = need("psycopg", extra="sql", purpose="talking to PostgreSQL")
         try:
             cursor = self.connection.execute(statement)
