@@ -86,7 +86,7 @@ class Configuration:
     """A decision: a value for every knob."""
 
     values: Mapping[str, Value]
-    search: Search | None = None
+    search: Search | None = field(default=None, compare=False)  # how it was found
 
 
 @dataclass(frozen=True)
