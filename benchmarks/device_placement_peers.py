@@ -100,7 +100,7 @@ class Placeto:
 
     def __init__(self, instance: PlacementInstance) -> None:
         graph, topology = instance.graph, instance.topology
-        self.names = [f"{name}:{i}" for i, name in enumerate(graph.op_name)]
+        self.names = [f"{i:06d}/{name}" for i, name in enumerate(graph.op_name)]  # two readers of one tensor: by number
         self.devices = list(topology.device_name)
         self.cost = {
             name: dict(zip(self.devices, row, strict=True))

@@ -150,7 +150,7 @@ def schedule(
             if where[u] >= 0 and where[u] != d:
                 continue
             if where[u] < 0 and not (
-                unit_cost[u, d] < np.inf and has_room(kept, work, p, unit_bytes[u], unit_workspace[u], d)
+                unit_cost[u, d] < np.inf and has_room(kept, work, p, float(unit_bytes[u]), float(unit_workspace[u]), d)
             ):
                 continue
             if (
@@ -158,7 +158,7 @@ def schedule(
                 and fixed[i] >= 0
                 and fixed[i] != d
                 and unit_cost[u, fixed[i]] < np.inf
-                and has_room(kept, work, p, unit_bytes[u], unit_workspace[u], fixed[i])
+                and has_room(kept, work, p, float(unit_bytes[u]), float(unit_workspace[u]), fixed[i])
             ):
                 continue
             ready = data_ready(p, device, end, i, d)
@@ -289,7 +289,8 @@ def etf(
                 if where[u] >= 0 and where[u] != d:
                     continue
                 if where[u] < 0 and not (
-                    unit_cost[u, d] < np.inf and has_room(kept, work, p, unit_bytes[u], unit_workspace[u], d)
+                    unit_cost[u, d] < np.inf
+                    and has_room(kept, work, p, float(unit_bytes[u]), float(unit_workspace[u]), d)
                 ):
                     continue
                 at = max(data[i, d], free[d])

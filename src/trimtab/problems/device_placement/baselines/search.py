@@ -54,14 +54,16 @@ class Best:
 
 
 class Search:
-    """One of `SEARCHES`; `warm` begins from the best constructed placement."""
+    """One of `SEARCHES`; `warm` begins from the best constructed placement, `start` from one that you have."""
 
     track = "search"
 
-    def __init__(self, name: str, *, warm: bool = False, **options: Any) -> None:
+    def __init__(self, name: str, *, warm: bool = False, start: Placement | None = None, **options: Any) -> None:
         if name not in SEARCHES:
             raise UnknownName("search", name, SEARCHES)
         self.name, self.warm, self.options = name, warm, options
+        self.weights = {} if start is None else {"start": start.device}
+        self._start = start
 
     @property
     def config(self) -> dict[str, Any]:
@@ -71,7 +73,12 @@ class Search:
         instance = task.instance
         ready = prepare(instance)
         meter = Meter(task)
-        start = warm_start(instance, ready, task.seed, meter) if self.warm else cold_start(instance, ready, task.seed)
+        if self._start is not None:
+            start = units_of(instance, ready, self._start)
+        elif self.warm:
+            start = warm_start(instance, ready, task.seed, meter)
+        else:
+            start = cold_start(instance, ready, task.seed)
         best = SEARCHES[self.name](instance, ready, start, meter, task.seed, self.options)
         placement = finished(instance, ready, best)
         meter.settle(placement)
@@ -125,9 +132,14 @@ def warm_start(instance: PlacementInstance, ready: Prepared, seed: int, meter: M
     """Devices of units and priorities of ops of the best constructed placement that the budget allows to look for."""
     best, calls = best_constructed(instance, seed, meter.left())
     meter.spent += calls
-    up = upward_rank(ready, instance)
+    return units_of(instance, ready, best)
+
+
+def units_of(instance: PlacementInstance, ready: Prepared, placement: Placement) -> tuple[Ints, Floats]:
+    """Devices of units and priorities of ops of a placement; upward ranks where it has none."""
     first = ready.members[ready.member_start[:-1]]
-    return best.device[first], up if best.priority is None else np.asarray(best.priority, np.float64)
+    priority = upward_rank(ready, instance) if placement.priority is None else placement.priority
+    return placement.device[first], np.asarray(priority, np.float64)
 
 
 def cold_start(instance: PlacementInstance, ready: Prepared, seed: int) -> tuple[Ints, Floats]:

@@ -96,8 +96,8 @@ class Moves:
 
 def _tails(instance: PlacementInstance) -> Floats:
     """Least time from the start of each op to the end of the step, without transfers.  (ops,) s"""
-    graph, fastest = instance.graph, instance.cost.min(axis=1)
-    tail = fastest.copy()
+    graph = instance.graph
+    tail: Floats = instance.cost.min(axis=1)
     order = topological_order(graph.num_ops, graph.sources, graph.edge_op)
     by_source = np.argsort(graph.sources, kind="stable")
     start = np.searchsorted(graph.sources[by_source], np.arange(graph.num_ops + 1))
@@ -187,9 +187,9 @@ def _resume(
     first = n
     for x in range(len(moved)):
         first = min(first, _matters_from(p, device, place, moved, moved[x], home, to))
-    at = np.searchsorted(marks, first, "right") - 1
-    while at > 0 and marks[at] > first:
-        at -= 1
+    at = 0
+    while at + 1 < len(marks) and marks[at + 1] <= first:
+        at += 1
     _restore(s, kept, at, len(rank) > 0)
     if first == 0:  # the queues hold ops that the move takes elsewhere
         for x in range(len(moved)):
@@ -301,7 +301,7 @@ def _moved_load(p: Packed, device: Ints32, load: Floats, readers: Ints32, moved:
     home = device[moved[0]]
     if home != to:
         _shift(p, device, after, readers, moved, home, to)
-        most = after.max()
+        most: float = after.max()
         for x in range(len(moved)):  # back: only the bookkeeping
             i = moved[x]
             for y in range(p.input_start[i], p.input_start[i + 1]):
@@ -309,7 +309,7 @@ def _moved_load(p: Packed, device: Ints32, load: Floats, readers: Ints32, moved:
                 readers[p.inputs[y], home] += 1
             device[i] = home
         return most
-    return after.max()
+    return float(after.max())
 
 
 @compiled

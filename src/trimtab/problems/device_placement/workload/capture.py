@@ -122,7 +122,7 @@ def maker(target: str) -> Callable[[], tuple[Any, tuple[Any, ...]]]:
         raise InvalidInstance(f"{path} does not run: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
-    function = getattr(loaded, name, None)
+    function: Any = getattr(loaded, name, None)
     if not callable(function):
         raise UsageError(f"{path} has no function {name!r}")
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,11 +95,24 @@ class Nominal:
         out = node.meta.get("val")
         moved += sum(nbytes(value) for value in (out if isinstance(out, tuple | list) else (out,)))
         rule = counter.flop_registry.get(getattr(node.target, "overloadpacket", None))
-        work = 0.0
-        if rule is not None:
+        work = _composite_flops(node, values, out)
+        if work == 0.0 and rule is not None:
             args = [a.meta.get("val") if hasattr(a, "meta") else a for a in node.args]
             kwargs = {k: (v.meta.get("val") if hasattr(v, "meta") else v) for k, v in node.kwargs.items()}
             work = float(rule(*args, **kwargs, out_val=out))
-        elif values:
+        elif work == 0.0 and values:
             work = float(np.prod(getattr(out, "shape", (1,)) or (1,)))
         return max(work / self.flops, moved / self.memory_bandwidth, self.launch_s)
+
+
+def _composite_flops(node: Any, values: Sequence[Any], out: Any) -> float:
+    """Of operators that `torch.export` leaves whole, which torch's own counter does not know; 0 for others."""
+    name = str(getattr(node.target, "overloadpacket", "")).rpartition(".")[2]
+    elements = float(np.prod(getattr(out, "shape", ()), dtype=np.int64)) if hasattr(out, "shape") else 0.0
+    if name in ("linear", "matmul") and len(values) > 1:
+        return 2.0 * elements * float(values[0].shape[-1])
+    if name in ("conv1d", "conv2d", "conv3d") and len(values) > 1:
+        return 2.0 * elements * float(np.prod(values[1].shape[1:], dtype=np.int64))
+    if name == "scaled_dot_product_attention" and len(values) > 2:
+        return 4.0 * float(np.prod(values[0].shape, dtype=np.int64)) * float(values[1].shape[-2])
+    return 0.0
