@@ -70,8 +70,9 @@ def test_critical_path_is_a_chain_that_fills_the_step() -> None:
         rng = np.random.default_rng(seed)
         n, k = instance.graph.num_ops, instance.topology.num_devices
         device, p = rng.integers(0, k, n), pack(instance)
-        empty = [np.zeros(n, np.int32) for _ in range(5)]
-        w = moves.Scratch(device.astype(np.int32), ranks(instance, None), *empty, np.zeros(k), np.zeros(k))
+        whole = np.zeros((5, n), np.int32)
+        parts = (whole[0], whole[1], whole[2], whole[3], whole[4])
+        w = moves.Scratch(device.astype(np.int32), ranks(instance, None), *parts, np.zeros(k), np.zeros(k))
         state = new_state(p)
         makespan(p, w.device, w.rank, state)
         path = w.path[: moves.critical(p, w, state)]
