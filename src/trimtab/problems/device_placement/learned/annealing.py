@@ -23,7 +23,7 @@ from ..baselines.heuristics import HEURISTICS
 from ..baselines.search import Meter
 from ..problem import Floats, Placement, PlacementInstance
 from ..simulator.engine import makespan, new_state, overfull
-from ..simulator.pack import ranks
+from ..simulator.pack import Ints32, ranks
 from . import moves
 from .ties import Start, plans, transfer_seconds
 
@@ -93,8 +93,8 @@ def search(
     meter.spent += len(affordable)
     where, priority = affordable[int(np.argmin(values))]
     order = np.argsort(-priority, kind="stable").astype(np.int32)
-    where = np.asarray(where, np.int32)
-    b = moves.Incumbent(where.copy(), order.copy(), where, order, np.array([np.inf, np.inf]))
+    begin: Ints32 = where.astype(np.int32)
+    b = moves.Incumbent(begin.copy(), order.copy(), begin, order, np.array([np.inf, np.inf]))
     hot = max(hot, PER_OP * instance.topology.num_devices / instance.graph.num_ops)
     leg = 0
     while (calls := meter.left()) > 1:

@@ -137,6 +137,7 @@ def anneal(
 @inlined
 def value(p: Packed, h: Neighbourhood, w: Scratch, state: State, limit: float) -> float:
     """Step time with the penalty for memory, s; inf as soon as it is certainly more than `limit`."""
+    step: float
     if p.links == MAX_LOAD:
         step = heaviest(loads(p, w.device))
     else:

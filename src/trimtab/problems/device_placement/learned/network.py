@@ -58,7 +58,7 @@ def forward(weights: Weights, f: Features) -> tuple[NDArray[np.float64], NDArray
 
 
 def leaky(x: Array) -> Array:
-    return np.maximum(x, SLOPE * x)
+    return np.asarray(np.maximum(x, SLOPE * x), np.float32)
 
 
 class Segments:

@@ -95,7 +95,7 @@ class ImitationLearner:
                 batch = _joined([lessons[i] for i in order[at : at + self.batch]])
                 loss = _loss(weights, batch)
                 optimiser.zero_grad()
-                loss.backward()
+                loss.backward()  # type: ignore[no-untyped-call]
                 torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)
                 optimiser.step()
                 schedule.step()
@@ -191,4 +191,5 @@ def _initial(shape: tuple[int, ...]) -> Tensor:
     if len(shape) == 1:
         return torch.zeros(shape)
     bound = (6.0 / sum(shape)) ** 0.5
-    return torch.rand(shape) * 2 * bound - bound
+    drawn: Tensor = torch.rand(shape) * 2 * bound - bound
+    return drawn

@@ -54,7 +54,7 @@ class Sequence(nn.Module):
     def __init__(self, features: Tensor, group: Tensor, adjacency: Tensor, devices: int) -> None:
         super().__init__()
         self.group = group
-        self.register_buffer("groups", described(features, nn.functional.one_hot(group).float(), adjacency)[None])
+        self.groups = described(features, nn.functional.one_hot(group).float(), adjacency)[None]
         self.placer = Placer(self.groups.shape[2], devices)
 
     def forward(self, taken: Tensor | None, samples: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -69,8 +69,7 @@ class Hierarchical(nn.Module):
     def __init__(self, features: Tensor, group: Tensor, adjacency: Tensor, devices: int) -> None:
         super().__init__()
         self.count = int(group.max()) + 1
-        self.register_buffer("features", features)
-        self.register_buffer("adjacency", adjacency)
+        self.features, self.adjacency = features, adjacency
         self.grouper = perceptron([features.shape[1], 64, self.count], activate_last=False)
         self.placer = Placer(features.shape[1] + 1 + self.count, devices)
 
@@ -94,7 +93,7 @@ class GraphAttention(nn.Module):
 
     def __init__(self, features: Tensor, group: Tensor, adjacency: Tensor, devices: int, width: int = 64) -> None:
         super().__init__()
-        self.register_buffer("features", features)
+        self.features = features
         self.ends = ((adjacency + adjacency.T) > 0).nonzero().T
         self.into = nn.Linear(features.shape[1], width)
         self.pool = nn.ModuleList([nn.Linear(width, width) for _ in range(2)])
