@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from trimtab.core.errors import UsageError
+from trimtab.core.errors import InvalidInstance, UsageError
 
 from ..problem import Target
 from ..simulator import Table
@@ -48,11 +48,16 @@ def command(what: str, output: str, minutes: float, keep: tuple[str, ...], as_js
     journal = path.with_name(f".{path.name}.partial")
     until = time.monotonic() + 60.0 * minutes
     runs = _measure(campaign, journal, until, quiet=as_json)
-    table = Table(
-        target.name, target.space, target.objective, rows(target.space, target.objective, runs, keep), about(campaign)
-    )
-    table.save(path)
     done = len(runs) >= campaign.runs
+    try:
+        measured = rows(target.space, target.objective, runs, keep)
+    except InvalidInstance as error:
+        if done:
+            raise
+        raise UsageError(
+            f"{len(runs)} runs so far make no table ({error}); the same command goes on from here"
+        ) from error
+    Table(target.name, target.space, target.objective, measured, about(campaign)).save(path)
     if done:
         journal.unlink(missing_ok=True)
     _say(path, runs, done, as_json)
