@@ -27,7 +27,12 @@ _FORTNIGHT: Final = 20_000  # minutes
 @click.option("--runs", default=1500, type=click.IntRange(min=100), help="To measure, the default's included.")
 @click.option("--minutes", default=60.0, type=click.FloatRange(min=0.01, max=_FORTNIGHT), help="For this call.")
 @click.option("--seed", default=0, help="Of the order of the configurations.")
-@click.option("--kill", default=4.0, type=click.FloatRange(min=1.5), help="A run at so many times the default's time.")
+@click.option(
+    "--kill",
+    default=4.0,
+    type=click.FloatRange(min=1.5),
+    help="At so many times the default's time, if that is the objective.",
+)
 @click.option("--keep", multiple=True, help="A metric besides the objective that a constraint may name. Repeatable.")
 @click.option("-o", "--output", default="", help="The table; by default the target's name, .jsonl.xz.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON, and nothing else.")
