@@ -77,6 +77,13 @@ def test_what_runs_too_long_is_killed(tmp_path: Path):
     assert by_mode["slow"] == "censored"
 
 
+def test_a_slow_run_may_be_the_best_where_time_is_not_the_objective(tmp_path: Path):
+    path = tmp_path / "mine.toml"
+    path.write_text(TOML.replace("exit 3", "sleep 0.1"))
+    runs = capture(Campaign(read_target(path), 10, kill=1.5), tmp_path / "journal")
+    assert {(run.values["mode"], run.status) for run in runs} == {("good", "ok"), ("bad", "ok")}
+
+
 def test_a_default_that_fails_ends_it_at_once(tmp_path: Path):
     path = tmp_path / "mine.toml"
     path.write_text(TOML.replace('default = "good"', 'default = "bad"'))

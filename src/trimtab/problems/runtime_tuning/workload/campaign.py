@@ -28,7 +28,11 @@ _CALIBRATION: Final = 3  # runs of the default that say how long it takes, and w
 
 @dataclass(frozen=True)
 class Campaign:
-    """What is measured: so many runs of a target, each killed at a multiple of what the default takes."""
+    """What is measured: so many runs of a target.
+
+    Where the objective is time, a run is killed at a multiple of what the default takes:
+    it can't win. Otherwise only the command's own limit ends it.
+    """
 
     target: Target
     runs: int
@@ -44,6 +48,10 @@ class Campaign:
     @property
     def patience(self) -> Literal["cpu", "wall"]:
         return "wall" if self.target.objective.metric == "wall" else "cpu"
+
+    @property
+    def timed(self) -> bool:
+        return self.target.objective.metric in ("cpu", "wall") and self.target.objective.goal == "minimize"
 
     def header(self) -> dict[str, Any]:
         """What the rows of a journal depend on."""
@@ -80,7 +88,7 @@ def capture(
 
 
 def _calibrate(campaign: Campaign, runner: Runner) -> tuple[float, Mapping[str, str]]:
-    """Seconds at which a run is killed, and the digests of what must come out equal."""
+    """Seconds at which a run is killed for being slow, and the digests of what must come out equal."""
     default = campaign.target.space.default
     seconds: list[float] = []
     digests: Mapping[str, str] = {}
@@ -90,15 +98,13 @@ def _calibrate(campaign: Campaign, runner: Runner) -> tuple[float, Mapping[str, 
             raise broken(reading)
         seconds.append(reading.metrics[campaign.patience])
         digests = reading.digests
-    return campaign.kill * max(seconds), digests
+    most = campaign.kill * max(seconds) if campaign.timed else math.inf
+    return most, digests
 
 
 def _run(campaign: Campaign, values: Mapping[str, Value], reading: Reading) -> Run:
-    """A run that was killed has a bound only where the objective is what it was killed for."""
     objective = campaign.target.objective.metric
     status: Status = reading.status
-    if status == "censored" and objective != campaign.patience:
-        status = "timeout"
     if status == "ok" and not reading.metrics.get(objective, 0.0) > 0:
         status = "crash"  # nothing that a ratio could be made of
     return Run(dict(values), status, dict(reading.metrics))

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import click
 
-from trimtab.core.errors import UsageError
+from trimtab.core.errors import InvalidInstance, UsageError
 
 from ..problem import Target
 from ..simulator import Table
@@ -27,7 +27,12 @@ _FORTNIGHT: Final = 20_000  # minutes
 @click.option("--runs", default=1500, type=click.IntRange(min=100), help="To measure, the default's included.")
 @click.option("--minutes", default=60.0, type=click.FloatRange(min=0.01, max=_FORTNIGHT), help="For this call.")
 @click.option("--seed", default=0, help="Of the order of the configurations.")
-@click.option("--kill", default=4.0, type=click.FloatRange(min=1.5), help="A run at so many times the default's time.")
+@click.option(
+    "--kill",
+    default=4.0,
+    type=click.FloatRange(min=1.5),
+    help="At so many times the default's time, if that is the objective.",
+)
 @click.option("--keep", multiple=True, help="A metric besides the objective that a constraint may name. Repeatable.")
 @click.option("-o", "--output", default="", help="The table; by default the target's name, .jsonl.xz.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was measured as JSON, and nothing else.")
@@ -48,11 +53,16 @@ def command(what: str, output: str, minutes: float, keep: tuple[str, ...], as_js
     journal = path.with_name(f".{path.name}.partial")
     until = time.monotonic() + 60.0 * minutes
     runs = _measure(campaign, journal, until, quiet=as_json)
-    table = Table(
-        target.name, target.space, target.objective, rows(target.space, target.objective, runs, keep), about(campaign)
-    )
-    table.save(path)
     done = len(runs) >= campaign.runs
+    try:
+        measured = rows(target.space, target.objective, runs, keep)
+    except InvalidInstance as error:
+        if done:
+            raise
+        raise UsageError(
+            f"{len(runs)} runs so far make no table ({error}); the same command goes on from here"
+        ) from error
+    Table(target.name, target.space, target.objective, measured, about(campaign)).save(path)
     if done:
         journal.unlink(missing_ok=True)
     _say(path, runs, done, as_json)
