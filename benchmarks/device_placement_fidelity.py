@@ -61,23 +61,23 @@ def placements(instance: PlacementInstance, seed: int, planners: Sequence[str]) 
         yield f"{bases[i % len(bases)]}, {share:.0%} moved", Placement(device[unit])
 
 
-def measure(session: Processes, instance: PlacementInstance, placement: Placement, repeats: int) -> list[float]:
-    if isinstance(session, Session):
-        session.step(placement.device)  # warms up
-    return [session.step(placement.device).step_time for _ in range(repeats)]
-
-
 def rows_of(
     part: str, model: str, session: Processes, instance: PlacementInstance, repeats: int
 ) -> Iterator[dict[str, Any]]:
-    for name, placement in placements(instance, 0, PLANNERS):
+    """In rounds over all placements: what disturbs the machine for a while must not disturb one of them alone."""
+    tried = list(placements(instance, 0, PLANNERS))
+    seconds: dict[str, list[float]] = {name: [] for name, _ in tried}
+    if isinstance(session, Session):
+        session.step(tried[0][1].device)  # warms up
+    for _ in range(repeats):
+        for name, placement in tried:
+            seconds[name].append(session.step(placement.device).step_time)
+    for name, placement in tried:
         predicted = Simulator().evaluate(instance, placement, seed=0).metrics["step_time"]
-        seconds = measure(session, instance, placement, repeats)
-        row = {"part": part, "model": model, "placement": name, "predicted": predicted, "seconds": seconds}
-        measured = float(np.median(seconds))
+        measured = float(np.median(seconds[name]))
         figures = f"{predicted:9.4f} s {measured:9.4f} s {predicted / measured - 1:+8.2%}"
         print(f"{part:9s}{model:12s}{name:24s}{figures}", flush=True)
-        yield row
+        yield {"part": part, "model": model, "placement": name, "predicted": predicted, "seconds": seconds[name]}
 
 
 def real(models: Sequence[str], repeats: int) -> Iterator[dict[str, Any]]:

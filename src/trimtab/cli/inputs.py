@@ -14,10 +14,11 @@ from trimtab.core.errors import UsageError
 from trimtab.core.problem import Problem
 
 
-class Input(click.ParamType):
+class Input(click.Path):
     """A path that exists, or PATH:NAME for a part of what is there."""
 
-    name = "path"
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         path = Path(value)

@@ -192,4 +192,4 @@ def _ranking(priorities: list[float], plan: Plan) -> list[int]:
         return []
     rank = np.empty(len(priorities), np.int64)
     rank[np.argsort(-np.array(priorities), kind="stable")] = np.arange(len(priorities))
-    return rank.tolist()  # type: ignore[no-any-return]
+    return rank.tolist()

@@ -26,7 +26,7 @@ TOLERANCE = 0.1
 class Profile:
     """Medians over runs."""
 
-    seconds: np.ndarray  # type: ignore[type-arg]  # (ops,) s of CPU
+    seconds: np.ndarray  # (ops,) s of CPU
     whole_s: float  # all ops in one go, without clocks between them
     agreement: float  # sum of ops / whole
 

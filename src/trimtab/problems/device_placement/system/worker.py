@@ -45,7 +45,7 @@ class Process:
         self.here = message["rank"]
         if message["devices"] > 1:
             dist.init_process_group(
-                "gloo", rank=self.here, world_size=message["devices"], store=dist.FileStore(message["store"]),
+                "gloo", rank=self.here, world_size=message["devices"], init_method=f"file://{message['store']}",
                 timeout=datetime.timedelta(seconds=message["seconds"]),
             )  # fmt: skip
         return {}

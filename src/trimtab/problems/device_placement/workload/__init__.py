@@ -47,7 +47,7 @@ def solve_options() -> Sequence[Any]:
 
     from .capture import shared
 
-    return click.command("device_placement")(shared(lambda **_: None)).params  # type: ignore[return-value]
+    return click.command("device_placement")(shared(lambda **_: None)).params
 
 
 def _defaults() -> Mapping[str, Any]:
