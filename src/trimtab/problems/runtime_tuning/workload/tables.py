@@ -7,9 +7,9 @@ table        what was measured                                             knobs
 gcc          run time of seven C programs, compiled with flags over -O2       34      0 %
 zstd         CPU time both ways, plus bytes at 100 kB/s                       14      0 %
 redis        CPU time of the server under redis-benchmark                     22      0 %
-postgresql   CPU time of the server under pgbench                             31      0 %
+postgresql   CPU time of the server under pgbench                             31      2 %
 xalan        CPU time of a JVM that transforms XML                            36     22 %
-rhino        CPU time of a JVM that runs JavaScript                           36     24 %
+rhino        CPU time of a JVM that runs JavaScript                           36     22 %
 ===========  ============================================================  =====  =======
 
 The JVM's tables have a knob more than the pack: `verify`, one of whose four values the
