@@ -67,7 +67,7 @@ class Draw:
 
 
 DRAWS: Mapping[str, Draw] = {
-    "test": Draw(HABITS, 20261127),
+    "test": Draw(HABITS, 20261129),
     "heavy": Draw(replace(HABITS, num_relations=(5, 6, 7, 8), fan_outs=4), 20261128, 10_000.0),
 }
 
@@ -140,6 +140,7 @@ def main() -> int:
     parser.add_argument("--only", default="postgresql,duckdb")
     parser.add_argument("--sets", default=",".join(DRAWS))
     parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--fixed", default="", help="hint set:configuration that an earlier run found to be best")
     parser.add_argument("--tuning", action="store_true", help="other templates and seeds: what constants are chosen on")
     options = parser.parse_args()
     database = build_aptdb()
@@ -153,7 +154,7 @@ def main() -> int:
     sets = {name: draw(connection, database, memory, name, count, options.tuning) for name in options.sets.split(",")}
     if "postgresql" in options.only:
         backend = PostgreSQL()
-        fixed = best_fixed_of(backend.engine, options.quick)
+        fixed = known_fixed(options.fixed) or best_fixed_of(backend.engine, options.quick)
         for name, queries in sets.items():
             met &= postgresql(name, queries, fixed, memory, backend.engine, rounds)
     if "duckdb" in options.only:
@@ -229,6 +230,17 @@ def postgresql(
         }
         interleaved(queries, runs, table, rounds)
     return table.show(f"PostgreSQL, {title}")
+
+
+def known_fixed(text: str) -> dict[str, JoinPlan | None]:
+    """``HINTS:CONFIGURATION``, so that a long measurement can be made in parts."""
+    hints, _, configuration = text.partition(":")
+    told = {
+        f"best hint set: {hints}": ARMS.get(hints),
+        f"best configuration: {configuration}": CONFIGURATIONS.get(configuration),
+    }
+    nothing = np.zeros((0, 2), np.int64)
+    return {label: EnginePlan(nothing, settings=s, forced=False) for label, s in told.items() if s is not None}
 
 
 def best_fixed_of(engine: Engine, quick: bool) -> dict[str, JoinPlan | None]:

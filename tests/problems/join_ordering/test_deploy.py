@@ -14,6 +14,7 @@ from click.testing import CliRunner, Result
 
 from trimtab.cli.main import cli
 from trimtab.core.errors import InvalidInstance, UsageError
+from trimtab.core.task import Budget, Task
 from trimtab.problems.join_ordering import PROBLEM
 from trimtab.problems.join_ordering.deploy import at, shape_of
 from trimtab.problems.join_ordering.problem import JoinPlan
@@ -110,6 +111,42 @@ def test_what_is_recommended_runs_anywhere_and_gives_the_same_rows(seed: int, se
     results = [session.rows(line) for line in lines]
     assert results[2] == session.rows(TEXT)
     assert session.rows("SELECT current_setting('join_collapse_limit')") == [("8",)]
+
+
+def test_operators_that_bind_are_written_out(session: Session, dsn: str, tmp_path: Path):
+    """The user's own query, with lookups as lateral subqueries: the same rows, grouped and ordered as before."""
+    (tmp_path / "q.sql").write_text(TEXT)
+    problem = at(dsn)
+    assert problem.parse is not None
+    (query,) = problem.parse([tmp_path / "q.sql"]).values()
+    backend = problem.backend()
+    plan = problem.solver("dp+bound").solve(Task(query, backend, Budget(0), 0))
+    assert isinstance(plan, EnginePlan)
+    assert plan.bound
+    assert backend.evaluate(query, plan, seed=0).feasible
+    text = deployable(query, plan)
+    assert "OFFSET 0" in text
+    lines = [line for line in text.split(";\n") if line]
+    assert [session.rows(line) for line in lines if line.startswith("SELECT")] == [session.rows(TEXT)]
+
+
+def test_what_a_subquery_would_hide_is_declined(dsn: str, tmp_path: Path):
+    """A column may be selected beside the key it is grouped by, but not once a subquery is in between."""
+    (tmp_path / "q.sql").write_text(
+        "SELECT m.name, count(*) FROM package p, maintainer m WHERE p.maintainer_id = m.id GROUP BY m.id"
+    )
+    problem = at(dsn)
+    assert problem.parse is not None
+    (query,) = problem.parse([tmp_path / "q.sql"]).values()
+    plan = problem.solver("dp+bound").solve(Task(query, problem.backend(), Budget(0), 0))
+    judged = problem.backend().evaluate(query, plan, seed=0)
+    assert not judged.feasible
+    assert "can't be written so" in judged.note
+    assert (
+        problem.backend()
+        .evaluate(query, problem.solver("dp").solve(Task(query, problem.backend(), Budget(0), 0)), seed=0)
+        .feasible
+    )
 
 
 def test_a_harvest_with_counts_is_solved_too(solve: Solve, dsn: str):

@@ -79,6 +79,7 @@ PROBLEM: Final = Problem(
         "simpli_squared": lazy(f"{__name__}.baselines:Simpli", extra="fast"),
         "pessimistic": lazy(f"{__name__}.baselines:Pessimistic", extra="fast"),
         "postgresql_planner": lazy(f"{__name__}.system.planners:PostgreSQLPlanner", extra="sql"),
+        "selected": lazy(f"{__name__}.selection.solver:Selected", extra="sql"),
         "corrected": lazy(f"{__name__}.learned:Corrected", extra="fast"),
         "dq": lazy(f"{__name__}.learned:DQ", extra="fast"),
         "dq_polished": lazy(f"{__name__}.learned:DQ", extra="fast", polish=20_000),

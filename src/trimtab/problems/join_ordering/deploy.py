@@ -14,18 +14,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+import numpy as np
+
 from trimtab.core.errors import InvalidInstance, TrimtabError
 from trimtab.core.outcome import Outcome
 from trimtab.core.problem import Metric, Problem, Rendering
 from trimtab.core.solver import Solver
 from trimtab.core.task import Task
 
-from .problem import ESTIMATE, Cardinalities, JoinPlan, JoinQuery
+from .problem import ESTIMATE, HASH, INDEX, Cardinalities, JoinPlan, JoinQuery
 from .sql.catalogue import Catalogue
 from .system.measure import Sample, interleave
 from .system.plans import ARMS, IN_MEMORY, LOOPS, EnginePlan, Settings, settings_of
 from .system.postgresql import Engine, check_tables, open_engine, statement
-from .system.session import Address, catalogue_of
+from .system.session import Address, Refused, catalogue_of
 
 METRICS: Final = (
     Metric("regression", "1"),  # time of the plan / of the query as it stands, measured side by side
@@ -50,6 +52,7 @@ def at(dsn: str) -> Problem[JoinQuery, JoinPlan]:
     orders = {name: Ordered(name, PROBLEM.solvers[name]) for name in ORDERS if name in PROBLEM.solvers}
     hints = {f"hint:{arm}": Hinted(server, arm, told) for arm, told in ARMS.items() if arm != "default"}
     beside = {f"dp+{name}": Ordered("dp", PROBLEM.solvers["dp"], told) for name, told in BESIDE.items()}
+    beside["dp+bound"] = Ordered("dp", PROBLEM.solvers["dp"], bound=True)
     alone = {"in_memory": Hinted(server, "in_memory", IN_MEMORY)}
     solvers: dict[str, Any] = {"postgresql": Hinted(server, "default"), **hints, **alone, **orders, **beside}
     return replace(
@@ -156,6 +159,7 @@ class Ordered:
     name: str
     make: Any
     told: Settings = ()
+    bound: bool = False  # PostgreSQL is bound to the operators of the cost model pg_like, too
     track: ClassVar[str] = "policy"
 
     def solve(self, task: Task[JoinQuery, JoinPlan]) -> JoinPlan:
@@ -164,6 +168,12 @@ class Ordered:
         known = replace(query, cost_model="pg_like", estimates=None if counted else query.estimates)
         solver: Solver[JoinQuery, JoinPlan] = self.make()
         plan = solver.solve(replace(task, instance=known))
+        if self.bound:
+            from .simulator import plan_costs
+
+            operators = plan_costs(known, plan, "pg_like", known.planning).operators
+            lookups = np.where(operators == INDEX, INDEX, HASH).astype(np.int8)
+            return EnginePlan(plan.joins, lookups, label=f"{self.name}, operators bound", bound=True)
         return EnginePlan(plan.joins, settings=self.told, label=self.name)
 
 
@@ -182,7 +192,11 @@ class Deployed:
             return Outcome({"regression": float("inf"), "cost": float("inf")}, feasible=False, note=flaw)
         engine = self.server.engine
         limit = self.limit_ms(instance)
-        shape = self.shape(instance, decision)
+        try:
+            shape = self.shape(instance, decision)
+        except Refused as error:  # such as a column that depends on a key, which a subquery hides
+            never = {"regression": float("inf"), "cost": float("inf")}
+            return Outcome(never, feasible=False, note=f"it can't be written so: {error}"[:200])
         if shape == self.shape(instance, None):
             own = engine.run(instance, None, limit)
             return Outcome({"regression": 1.0, "cost": own.ms}, note="the engine's own plan")

@@ -68,7 +68,8 @@ def deployable(query: JoinQuery, plan: JoinPlan) -> str:
     before = "".join(f"{set_line(name, value)};\n" for name, value in settings.items())
     after = "".join(f"{set_line(name, None)};\n" for name in settings)
     forced = getattr(plan, "forced", True) and query.sql
-    text = rewrite(query, plan, pretty=True) if forced else statement(query, plan)
+    bound = getattr(plan, "bound", False)
+    text = rewrite(query, plan, pretty=True, bound=bound) if forced else statement(query, plan)
     return f"{before}{text.rstrip().rstrip(';')};\n{after}"
 
 

@@ -24,7 +24,7 @@ TEXT = (
 @pytest.fixture
 def query(dsn: str, session: Session, monkeypatch: pytest.MonkeyPatch) -> JoinQuery:
     backend = PostgreSQL(address=Address(dsn))
-    monkeypatch.setattr(planners, "_aptdb", lambda: backend)
+    monkeypatch.setattr(planners, "aptdb_server", lambda: backend)
     return query_of(TEXT, "q", catalogue_of(session))
 
 

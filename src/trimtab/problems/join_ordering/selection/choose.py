@@ -53,10 +53,10 @@ class Chooser:
     """For PostgreSQL. Of three sessions, the first one is stock, the others have the settings `TOLD`."""
 
     memory: Memory
-    little_rows: float = 10_000.0  # that a walk along the joins is expected to meet: not worth a look
-    little_ms: float = 16.0  # that PostgreSQL's own plan is expected to take by its estimates: not worth a thought
-    less_ms: float = 10.0  # the same by ours: not worth another plan
-    much_ms: float = 12.0  # from here on orders are tried whose operators PostgreSQL chooses
+    little_rows: float = 30_000.0  # that a walk along the joins is expected to meet: not worth a look
+    little_ms: float = 24.0  # that PostgreSQL's own plan is expected to take by its estimates: not worth a thought
+    less_ms: float = 16.0  # the same by ours: not worth another plan
+    much_ms: float = 16.0  # from here on orders are tried whose operators PostgreSQL chooses
     least_gain: float = 0.85  # expected time of our plan / of PostgreSQL's own, at most
 
     def choose(self, query: JoinQuery, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
@@ -105,7 +105,7 @@ def glance(query: JoinQuery, root: Mapping[str, Any]) -> float:
     def walk(node: Mapping[str, Any], loops: float) -> float:
         kind, below = node["Node Type"], node.get("Plans", ())
         if kind == "Seq Scan":
-            return 35e-6 * tables.get(str(node["Alias"]), node["Plan Rows"]) * loops
+            return 35e-6 * tables[str(node["Alias"])] * loops
         total = (120e-6 if "Alias" in node else 60e-6) * node["Plan Rows"] * loops
         for k, child in enumerate(below):
             again = kind == "Nested Loop" and k == 1 and child["Node Type"] != "Materialize"

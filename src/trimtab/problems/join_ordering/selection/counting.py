@@ -94,13 +94,13 @@ def begin(store: Store, asked: Asked, i: int, most: int) -> tuple[Ints, Floats, 
     rows, weights, n = np.zeros(room, np.int64), np.zeros(room), 0
     if whole:
         for k in range(total):
-            row = store.order[low + k] if sliced else k
+            row = int(store.order[low + k]) if sliced else k
             if passes(store, asked, i, row):
                 rows[n], weights[n] = row, 1.0
                 n += 1
         return rows[:n], weights[:n], True
     for k in range(asked.heavies[i, 0], asked.heavies[i, 1]):
-        row = store.heavies[k]
+        row = int(store.heavies[k])
         if passes(store, asked, i, row):
             rows[n], weights[n] = row, 1.0
             n += 1
@@ -108,7 +108,7 @@ def begin(store: Store, asked: Asked, i: int, most: int) -> tuple[Ints, Floats, 
     if sliced:
         drawn = 0
         for k in range(most):
-            row = store.order[low + int((k + 0.5) * total / most)]
+            row = int(store.order[low + int((k + 0.5) * total / most)])
             if not store.heavy[asked.flags[i] + row]:
                 drawn += 1
                 if passes(store, asked, i, row):
@@ -118,7 +118,7 @@ def begin(store: Store, asked: Asked, i: int, most: int) -> tuple[Ints, Floats, 
     else:
         there = min(most, asked.some[i, 1] - asked.some[i, 0])
         for k in range(there):
-            row = store.some[asked.some[i, 0] + k]
+            row = int(store.some[asked.some[i, 0] + k])
             if passes(store, asked, i, row):
                 rows[n] = row
                 n += 1
@@ -180,7 +180,7 @@ def follow(store: Store, asked: Asked, m: int, values: Ints, most: int) -> tuple
         at = starts + value
         there = store.starts[at + 1] - store.starts[at]
         room += min(each + store.fronts[at], there)
-        whole &= there <= each + store.fronts[at]
+        whole = whole and bool(there <= each + store.fronts[at])
     rows, owners, weights = np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room)
     for k in range(len(values)):
         at = starts + values[k]
@@ -188,7 +188,7 @@ def follow(store: Store, asked: Asked, m: int, values: Ints, most: int) -> tuple
         taken = min(each + front, there)
         stand = (there - front) / max(1, taken - front)
         for place in range(taken):
-            row = store.referring[low + place]
+            row = int(store.referring[low + place])
             if passes(store, asked, i, row):
                 rows[n], owners[n], weights[n] = row, k, 1.0 if place < front else stand
                 n += 1
@@ -321,6 +321,7 @@ def rooted(store: Store, asked: Asked, sizes: Sizes, slots: Small, left: int, ro
         k += 1
     behind = [np.ones((n, 1)) for n in number]  # by fork: (values, subsets) rows of what is behind it
     masks, support = [np.zeros(1, np.int64) for _ in number], [np.full(1, np.inf) for _ in number]
+    here, total, known = np.zeros(0, np.int64), np.zeros((1, 0)), np.zeros(0)
     for k in range(len(relation) - 1, -1, -1):
         found = np.full((len(rows[k]), 1), asked.vague[relation[k]])
         here = np.array([1 << relation[k]], np.int64)
@@ -332,7 +333,7 @@ def rooted(store: Store, asked: Asked, sizes: Sizes, slots: Small, left: int, ro
         f = max(0, parent[k])
         total = gathered(found, known, owners[k], weights[k], number[f], complete[k])
         if k == 0:
-            return here, total[0], known
+            break
         star = np.full(1 if len(lookups[k]) else 0, 1 << (relation[k] + STARS), np.int64)
         behind[f] = combine(behind[f], with_none(total, lookups[k]))
         masks[f] = unions(masks[f], np.append(np.append(np.zeros(1, np.int64), star), here))

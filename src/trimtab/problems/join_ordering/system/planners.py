@@ -39,7 +39,7 @@ class PostgreSQLPlanner:
             raise Unavailable(f"postgresql_planner: query {query.name!r} has no SQL to be planned")
         told = ARMS[self.arm]
         try:
-            plan, _ = _aptdb().engine.own_plan(query, told)
+            plan, _ = aptdb_server().engine.own_plan(query, told)
         except Refused as error:
             raise Unavailable(f"postgresql_planner: query {query.name!r} is not on aptdb ({error})") from None
         if plan is None:
@@ -48,6 +48,6 @@ class PostgreSQLPlanner:
 
 
 @cache
-def _aptdb() -> PostgreSQL:
+def aptdb_server() -> PostgreSQL:
     """One server for all planners of this process; it ends with it."""
     return PostgreSQL()
