@@ -21,6 +21,7 @@ PROBLEMS = sorted(path.name for path in (SRC / "problems").iterdir() if (path / 
 
 MAY_IMPORT_TORCH = (
     *("learned.py", "learned/", "kit/"),
+    "baselines/optuna_samplers.py",  # asks only whether it is there, for Optuna's own Gaussian process
     *(
         f"device_placement/{room}" for room in ("workload/", "program/", "system/", "deploy.py")
     ),  # modules are its subject
@@ -29,6 +30,11 @@ MAY_START_PROCESSES = (
     *("system.py", "system/", "capture.py", "capture/", "workload/spark_tpch.py"),  # the last is what both share
     "baselines/process.py",  # other people's analysers, such as llvm-mca
     *("workload/tpc.py", "workload/aptdb/index.py"),  # run tpcgen-cli, and apt-cache
+    *(
+        "kit/postgresql.py",
+        "runtime_tuning/packs/",
+        "runtime_tuning/workload/programs/",
+    ),  # a server of one's own; tools are asked for their knobs
     *("core/extras.py", "study/", "testing/", "cli/doctor.py"),
 )
 MAY_PICKLE = ("study/worker.py", "study/processes.py", "study/cluster.py")  # to its own workers, never to a file

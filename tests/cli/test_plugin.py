@@ -40,7 +40,7 @@ def answer(run: Run, *arguments: str) -> Any:
 
 
 def test_list_and_show(run: Run) -> None:
-    assert "Which machine runs which task" in " ".join(run("list").stdout.split())
+    assert "Which machine runs" in run("list").stdout
     assert any(row["name"] == "makespan" and row["solvers"] == 2 for row in answer(run, "list"))
     assert "lpt" in run("show", "makespan").stdout
     assert answer(run, "show", "makespan")["reference"] == "fcfs"

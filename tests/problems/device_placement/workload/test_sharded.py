@@ -10,7 +10,6 @@ from trimtab.problems.device_placement.problem import LINKS
 from trimtab.problems.device_placement.workload import sharded
 from trimtab.problems.device_placement.workload.building import GraphBuilder
 
-
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
