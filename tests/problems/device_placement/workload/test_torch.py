@@ -74,10 +74,11 @@ def test_a_training_step_keeps_a_weight_in_one_place() -> None:
 def test_the_step_that_was_traced_is_gradient_descent() -> None:
     module, x = Small(), torch.randn(4, 8)
     traced = trace_training(module, (x,), rate=0.1)
-    *updated, said = torch.fx.Interpreter(traced.module).run(*traced.inputs)
+    *updated, told = torch.fx.Interpreter(traced.module).run(*traced.inputs)
     loss = (module(x) ** 2).mean()
-    assert torch.allclose(said, loss)
     loss.backward()
+    assert torch.allclose(told, loss.detach())
+    assert traced.updated == tuple(name for name, _ in module.named_parameters())
     for new, old in zip(updated, module.parameters(), strict=True):
         assert torch.allclose(new, old - 0.1 * old.grad, atol=1e-6)
 

@@ -58,14 +58,14 @@ class _Reader:
                 returned = node.args[0]
             else:
                 raise InvalidInstance(f"{self.name}, op {node.name!r}: a call of kind {node.op} can't be placed")
-        tensors = tuple(
-            self.refs[key[2]] if len(key) > 2 else Ref(self.refs[key[0]].node, key[1])
-            for key in tensors_of(self.traced)
-        )
+        tensors = tuple(self._tensor(*key) for key in tensors_of(self.traced))
         results, updates = self._outputs(returned)
         program = Program(self.name, tuple(self.nodes), results, updates, tensors)
         self._check_writes(program)
         return Runnable(program, self.state, tuple(self.inputs))
+
+    def _tensor(self, maker: str, output: int, view: str = "") -> Ref:
+        return self.refs[view] if view else Ref(self.refs[maker].node, output)
 
     def _leaf(self, node: Any, value: Any) -> None:
         named = self.traced.parameters.get(node.name)

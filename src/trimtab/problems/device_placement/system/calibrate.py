@@ -80,7 +80,9 @@ def fit(sizes: Floats, seconds: Floats) -> tuple[float, float, float]:
 
 def _transfers(step: Measured, to: int, tensor_op: Any) -> list[float]:
     """Of each large tensor, the time from its op's end to its arrival."""
-    return [at - step.end[tensor_op[tensor]] for (tensor, device), at in sorted(step.arrival.items()) if device == to]
+    return [
+        at - float(step.end[tensor_op[tensor]]) for (tensor, device), at in sorted(step.arrival.items()) if device == to
+    ]
 
 
 def _small(session: Session) -> tuple[float, float]:

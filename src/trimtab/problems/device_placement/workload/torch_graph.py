@@ -74,7 +74,7 @@ def trace_training(
     """One step of stochastic gradient descent: forward, backward, and the update of every parameter.
 
     `loss` makes a scalar of the module's output; by default the mean of squares of
-    all of it.
+    all of it. The program returns the new parameters, and the loss.
     """
     torch = need("torch", extra="learn", purpose="reading PyTorch modules")
     fx = need("torch.fx.experimental.proxy_tensor", extra="learn")
