@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """device_placement against its targets: search, network, warm start, and the papers' networks.
 
-    TRIMTAB_DATA=... python benchmarks/device_placement_targets.py [--quick] [--only six,warm,papers]
+    TRIMTAB_DATA=... python benchmarks/device_placement_targets.py [--quick] [--only six,unseen,warm,papers]
         [--log FILE.jsonl] [--stop-after S]
 
 `six`: DOPPLER's sharded graphs with 1 s each, ratios to HEFT with insertion and to the
-best known. `warm`: the same search cold and warm at equal wall time on families that
+best known. `unseen`: the network alone on families that it has not seen. `warm`: the same search cold and warm at equal wall time on families that
 the network has not seen, with a sign test. `papers`: the networks of 2017, 2018 and
 2019 and annealing at equal simulator calls. With `--log`, finished cells are kept and
 skipped, so that a long run can be cut into pieces of `--stop-after` seconds.
@@ -173,6 +173,23 @@ def held_out(count: int) -> dict[str, PlacementInstance]:
     return made
 
 
+def unseen(log: Log, quick: bool) -> bool:
+    """The network and its decoder alone on families that nothing was learnt from. No target: a comparison."""
+    ratios: dict[str, list[tuple[float, float]]] = {}
+    for instance in sharded.instances("test", 4 if quick else 40, 5000).values():
+        if instance.graph.num_ops <= 900:
+            heft = at_once(instance, Heuristic("heft"))
+            row = (at_once(instance, Imitation()) / heft, at_once(instance, KeptTies()) / heft)
+            for key in ("all", instance.topology.links):
+                ratios.setdefault(key, []).append(row)
+    print("\nunseen: step time / HEFT's, geometric mean: network, kept ties")
+    for key, rows in ratios.items():
+        network, ties = (geomean([row[at] for row in rows]) for at in (0, 1))
+        better, worse = (sum(sign * (row[0] - 1.0) > 1e-9 for row in rows) for sign in (-1, 1))
+        print(f"  {key:9s}{len(rows):4d} graphs {network:7.4f} {ties:7.4f}  (network: {better} better, {worse} worse)")
+    return True
+
+
 def warm(log: Log, quick: bool) -> bool:
     """Cold and warm, one after the other on the same instance, in an order that alternates."""
     warm_up()
@@ -252,7 +269,7 @@ def warm_up() -> None:
         at_once(instance, Imitation())
 
 
-PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {"six": six, "warm": warm, "papers": papers}
+PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {"six": six, "unseen": unseen, "warm": warm, "papers": papers}
 
 if __name__ == "__main__":
     raise SystemExit(main())
