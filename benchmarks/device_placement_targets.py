@@ -5,10 +5,11 @@
         [--log FILE.jsonl] [--stop-after S]
 
 `six`: DOPPLER's sharded graphs with 1 s each, ratios to HEFT with insertion and to the
-best known. `unseen`: the network alone on families that it has not seen. `warm`: the same search cold and warm at equal wall time on families that
-the network has not seen, with a sign test. `papers`: the networks of 2017, 2018 and
-2019 and annealing at equal simulator calls. With `--log`, finished cells are kept and
-skipped, so that a long run can be cut into pieces of `--stop-after` seconds.
+best known. `unseen`: the network alone on families that it has not seen. `warm`: the
+same search cold and warm at equal wall time on such families, with a sign test.
+`papers`: the networks of 2017, 2018 and 2019 and annealing at equal simulator calls.
+With `--log`, finished cells are kept and skipped, so that a long run can be cut into
+pieces of `--stop-after` seconds.
 """
 
 from __future__ import annotations
