@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """device_placement against its targets: search, network, warm start, and the papers' networks.
 
-    TRIMTAB_DATA=... python benchmarks/device_placement_targets.py [--quick] [--only six,warm,papers]
+    TRIMTAB_DATA=... python benchmarks/device_placement_targets.py [--quick] [--only six,unseen,warm,papers]
         [--log FILE.jsonl] [--stop-after S]
 
 `six`: DOPPLER's sharded graphs with 1 s each, ratios to HEFT with insertion and to the
-best known. `warm`: the same search cold and warm at equal wall time on families that
-the network has not seen, with a sign test. `papers`: the networks of 2017, 2018 and
-2019 and annealing at equal simulator calls. With `--log`, finished cells are kept and
-skipped, so that a long run can be cut into pieces of `--stop-after` seconds.
+best known. `unseen`: the network alone on families that it has not seen. `warm`: the
+same search cold and warm at equal wall time on such families, with a sign test.
+`papers`: the networks of 2017, 2018 and 2019 and annealing at equal simulator calls.
+With `--log`, finished cells are kept and skipped, so that a long run can be cut into
+pieces of `--stop-after` seconds.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ BEST_KNOWN: Final[Mapping[str, tuple[float, str]]] = {
     "ffnn_192nodes": (1.0, "any search; the bound"),
     "transformer_block_215nodes": (1.455, "CP-SAT 75 s, research notes"),
     "full_transformer_layer_261nodes": (1.189, "CP-SAT 75 s, research notes"),
-    "8gpu_transformer_block": (1.7219, "tie_annealing, 1 s, the best of 3 seeds"),
-    "8gpu_full_transformer": (1.5877, "critical_annealing, 9 s"),
+    "8gpu_transformer_block": (1.7200, "tie_annealing, 8 s"),
+    "8gpu_full_transformer": (1.5877, "critical_annealing, 9 s; tie_annealing, 8 s"),
 }
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
 WARM: Final = {0.01: 100, 0.1: 100, 1.0: 100, 10.0: 100}  # seconds -> instances
@@ -173,6 +174,23 @@ def held_out(count: int) -> dict[str, PlacementInstance]:
     return made
 
 
+def unseen(log: Log, quick: bool) -> bool:
+    """The network and its decoder alone on families that nothing was learnt from. No target: a comparison."""
+    ratios: dict[str, list[tuple[float, float]]] = {}
+    for instance in sharded.instances("test", 4 if quick else 40, 5000).values():
+        if instance.graph.num_ops <= 900:
+            heft = at_once(instance, Heuristic("heft"))
+            row = (at_once(instance, Imitation()) / heft, at_once(instance, KeptTies()) / heft)
+            for key in ("all", instance.topology.links):
+                ratios.setdefault(key, []).append(row)
+    print("\nunseen: step time / HEFT's, geometric mean: network, kept ties")
+    for key, rows in ratios.items():
+        network, ties = (geomean([row[at] for row in rows]) for at in (0, 1))
+        better, worse = (sum(sign * (row[0] - 1.0) > 1e-9 for row in rows) for sign in (-1, 1))
+        print(f"  {key:9s}{len(rows):4d} graphs {network:7.4f} {ties:7.4f}  (network: {better} better, {worse} worse)")
+    return True
+
+
 def warm(log: Log, quick: bool) -> bool:
     """Cold and warm, one after the other on the same instance, in an order that alternates."""
     warm_up()
@@ -252,7 +270,7 @@ def warm_up() -> None:
         at_once(instance, Imitation())
 
 
-PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {"six": six, "warm": warm, "papers": papers}
+PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {"six": six, "unseen": unseen, "warm": warm, "papers": papers}
 
 if __name__ == "__main__":
     raise SystemExit(main())

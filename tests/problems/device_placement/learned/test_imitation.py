@@ -198,11 +198,12 @@ def test_without_ties_it_is_critical_path_scheduling() -> None:
 
 
 def test_shipped_weights_beat_heft_on_families_that_they_have_not_seen() -> None:
+    """In the geometric mean over all link modes; with links that never contend alone they are about level."""
     solver, log = Imitation(), []
-    for seed in range(5000, 5012):
+    for seed in range(5000, 5020):
         for family in ("transformer", "experts"):
             instance = sharded.draw(family, seed)
-            if instance.topology.links != "parallel":
+            if instance.graph.num_ops > sharded.MOST:
                 continue
             assert fingerprint(instance) not in solver.trained_on
             values = [
@@ -210,8 +211,17 @@ def test_shipped_weights_beat_heft_on_families_that_they_have_not_seen() -> None
                 for other in (solver, Heuristic("heft"))
             ]
             log.append(np.log(values[0] / values[1]))
-    assert len(log) >= 6
-    assert np.mean(log) < 0.0
+    assert len(log) >= 20
+    assert np.exp(np.mean(log)) < 0.95
+
+
+def test_ops_that_are_alike_get_the_same_answer() -> None:
+    """Bit for bit, whatever their place in the matrices that are multiplied: no chance of the arithmetic decides."""
+    graph = graph_of([1.0] * 9, [(i, 8, 1.0) for i in range(8)])
+    instance = PlacementInstance(graph, homogeneous("two", 2, kind="core", bandwidth=1.0, links="parallel"))
+    together, start = forward(random_weights(2), features(instance))
+    assert len(set(together)) == 1
+    assert len(set(start[:8])) == 1
 
 
 def test_weights_are_kept(tmp_path: Path) -> None:

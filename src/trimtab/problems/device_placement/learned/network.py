@@ -9,7 +9,7 @@ Equivariant to the numbering of ops; devices do not appear.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ ROUNDS: Final = 3
 SLOPE: Final = 0.1  # of leaky ReLU below 0
 
 Weights = Mapping[str, NDArray[np.float32]]
-Array = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+DECIMALS: Final = 9  # of answers
 
 
 def shapes() -> dict[str, tuple[int, ...]]:
@@ -38,15 +40,19 @@ def shapes() -> dict[str, tuple[int, ...]]:
     return {**layers, **biases}
 
 
-def forward(weights: Weights, f: Features) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(log-odds of sharing a device (edges,), start as a share of the step (ops,))"""
+def forward(weights: Weights, f: Features) -> tuple[Floats, Floats]:
+    """(log-odds of sharing a device (edges,), start as a share of the step (ops,))
 
-    def linear(name: str, x: Array) -> Array:
-        return np.asarray(x @ weights[name] + weights[f"{name}_bias"], np.float32)
+    In double precision, and rounded: the order in which a BLAS adds, which changes
+    with its threads, must not decide between ops that are alike.
+    """
+
+    def linear(name: str, x: Floats) -> Floats:
+        return np.asarray(x @ weights[name].astype(np.float64) + weights[f"{name}_bias"], np.float64)
 
     into, out = Segments(f.target, len(f.node)), Segments(f.source, len(f.node))
-    h = leaky(linear("node", f.node.astype(np.float32)))
-    e = leaky(linear("edge", f.edge.astype(np.float32)))
+    h = leaky(linear("node", f.node))
+    e = leaky(linear("edge", f.edge))
     for r in range(ROUNDS):
         forth = into.mean(leaky(linear(f"forth{r}", h)[f.source] + e))
         back = out.mean(leaky(linear(f"back{r}", h)[f.target] + e))
@@ -54,11 +60,11 @@ def forward(weights: Weights, f: Features) -> tuple[NDArray[np.float64], NDArray
     pair = leaky(linear("pair_source", h)[f.source] + linear("pair_target", h)[f.target] + e)
     together = linear("together", pair)[:, 0]
     start = linear("start", leaky(linear("late", h)))[:, 0]
-    return together.astype(np.float64), start.astype(np.float64)
+    return together.round(DECIMALS), start.round(DECIMALS)
 
 
-def leaky(x: Array) -> Array:
-    return np.asarray(np.maximum(x, SLOPE * x), np.float32)
+def leaky(x: Floats) -> Floats:
+    return np.asarray(np.maximum(x, SLOPE * x), np.float64)
 
 
 class Segments:
@@ -69,11 +75,11 @@ class Segments:
         count = np.bincount(of, minlength=groups)
         self._some = np.flatnonzero(count)
         self._first = np.searchsorted(of[self._order], self._some)
-        self._count = count[self._some, None].astype(np.float32)
+        self._count = count[self._some, None]
         self._groups = groups
 
-    def mean(self, rows: Array) -> Array:
-        total: Any = np.zeros((self._groups, rows.shape[1]), np.float32)
+    def mean(self, rows: Floats) -> Floats:
+        total = np.zeros((self._groups, rows.shape[1]))
         if len(self._some):
             total[self._some] = np.add.reduceat(rows[self._order], self._first, axis=0) / self._count
-        return np.asarray(total, np.float32)
+        return total
