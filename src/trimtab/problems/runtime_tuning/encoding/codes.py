@@ -85,7 +85,7 @@ class Encoding:
 
     def anywhere(self, u: Floats) -> Floats:
         """Codes at points of the unit cube, with the shares of `Knob.at`, inactive knobs as well.  (n, knobs)"""
-        codes = np.floor(np.minimum(u, 1.0 - SAME) * np.maximum(self.counts, 1.0))
+        codes: Floats = np.floor(np.minimum(u, 1.0 - SAME) * np.maximum(self.counts, 1.0))
         if len(self.numbers):
             x, count = u[:, self.numbers], self.counts[self.numbers]
             has = count > 0
@@ -97,7 +97,7 @@ class Encoding:
 
     def rounded(self, fractions: Floats) -> Floats:
         """Fractions of `numbers` moved to the nearest value that each can have.  (n, numbers)"""
-        u = np.clip(fractions, 0.0, 1.0)
+        u: Floats = np.clip(fractions, 0.0, 1.0)
         log, plain = self._whole
         if len(log):
             low, high = self._range[:, log]

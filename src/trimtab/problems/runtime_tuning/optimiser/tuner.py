@@ -156,15 +156,15 @@ class Tuner:
             return self.fresh(everywhere(self.encoding, 256, rng))
         few = len(self.history) <= 100
         parents = models.parents()
-        pool = [everywhere(self.encoding, 160 if few else 80, rng)]
-        pool.append(mutated(self.encoding, parents, 400 if few else 200, rng))
+        pool = [everywhere(self.encoding, 160 if few else 60, rng)]
+        pool.append(mutated(self.encoding, parents, 400 if few else 140, rng))
         pool.append(parents)
         codes = self.open(distinct(np.vstack(pool)))
         if not len(codes):  # all that there is waits for an answer
             return self.encoding.default
         score = models.score(codes)
         for _ in range(3 if few else 2):
-            top = codes[np.argsort(-score)[: 3 if few else 2]]
+            top = codes[np.argsort(-score)[: 3 if few else 1]]
             near = self.open(distinct(np.vstack([neighbours(self.encoding, one, rng) for one in top])))
             if not len(near):
                 break
