@@ -103,7 +103,7 @@ def random_instance(rng: np.random.Generator, links: str, *, ops: int = 24) -> t
         np.full(k, np.inf),
         apart * (rng.integers(0, 3, (k, k)) if whole else rng.random((k, k))),
         apart * (rng.integers(0, 3, (k, k)) if whole else rng.random((k, k))),
-        rng.integers(0, 2, k) * 0.5,
+        np.asarray(rng.integers(0, 2, k) * 0.5, np.float64),
         float(rng.integers(0, 2)) * 0.25,
         links,
         str(rng.choice(QUEUES)),

@@ -29,7 +29,7 @@ def step_time(instance: PlacementInstance, placement: Placement) -> tuple[float,
     start: dict[int, float] = {}
 
     def takes(a: int, b: int, tensor: int) -> float:
-        return alpha[a][b] + beta[a][b] * size[tensor]
+        return float(alpha[a][b] + beta[a][b] * size[tensor])
 
     def deliver(tensor: int, op: int, at: float) -> None:
         awaited[op].remove(tensor)

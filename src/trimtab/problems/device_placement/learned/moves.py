@@ -155,7 +155,7 @@ def value(p: Packed, h: Neighbourhood, w: Scratch, state: State, limit: float) -
 @inlined
 def occupies(p: Packed, i: int, d: int) -> float:
     """How long device d is busy with op i, s."""
-    cost = p.cost[i, d]
+    cost: float = p.cost[i, d]
     return cost + p.overhead[d] if cost > 0.0 else cost
 
 
