@@ -158,9 +158,8 @@ def main() -> int:
         for name, queries in sets.items():
             met &= postgresql(name, queries, fixed, memory, backend.engine, rounds)
     if "duckdb" in options.only:
-        engines = engines_of(connection, database)
         for name, queries in sets.items():
-            met &= duckdb(name, queries, memory, engines, rounds)
+            met &= duckdb(name, queries, memory, connection, rounds)
     return 0 if met or options.quick else 1
 
 
@@ -267,48 +266,48 @@ def best_fixed(
     return {f"best {what}: {best}": plans[best]}
 
 
-def duckdb(title: str, queries: Queries, memory: Memory, engines: Mapping[str, DuckEngine], rounds: int) -> bool:
-    """The same process chooses and runs, so its time is all there is."""
-    chooser = DuckChooser(memory)
+def duckdb(title: str, queries: Queries, memory: Memory, connection: Any, rounds: int) -> bool:
+    """The same process chooses and runs, so its time is all there is: that of telling DuckDB to keep an order, too."""
+    chooser, engine = DuckChooser(memory), DuckEngine(connection)
     table = Table(["default", "control: default again", "tuned configuration", "chosen"])
 
-    def timed(query: JoinQuery, choose: Callable[[JoinQuery], tuple[str, str]]) -> float:
-        before = time.process_time_ns()
-        where, statement = choose(query)
-        engines[where].connection.execute(statement).fetchall()
-        return (time.process_time_ns() - before) / 1e6
+    def run(query: JoinQuery, off: Sequence[str], plan: JoinPlan | None = None) -> None:
+        engine.tell(off)
+        connection.execute(duckdb_statement(query, plan)).fetchall()
 
-    def chosen(query: JoinQuery) -> tuple[str, str]:
+    def choose_and_run(query: JoinQuery) -> None:
         plan = chooser.choose(query)
         table.notes[query.name] = "own" if plan is None else "order"
-        return ("stock", query.sql) if plan is None else ("bound", duckdb_statement(query, plan))
+        run(query, () if plan is None else (*FORCED, *engine.needless), plan)
 
-    runs: dict[str, Run] = {
-        "default": lambda query: timed(query, lambda query: ("stock", query.sql)),
-        "control: default again": lambda query: timed(query, lambda query: ("stock", query.sql)),
-        "tuned configuration": lambda query: timed(query, lambda query: ("lean", query.sql)),
-        "chosen": lambda query: timed(query, chosen),
+    def timed(run: Callable[[JoinQuery], None]) -> Run:
+        def ms(query: JoinQuery) -> float:
+            before = time.process_time_ns()
+            run(query)
+            return (time.process_time_ns() - before) / 1e6
+
+        return ms
+
+    runs = {
+        "default": timed(lambda query: run(query, ())),
+        "control: default again": timed(lambda query: run(query, ())),
+        "tuned configuration": timed(lambda query: run(query, engine.needless)),
+        "chosen": timed(choose_and_run),
     }
     interleaved(queries, runs, table, rounds)
     return table.show(f"DuckDB, {title}")
 
 
-def engines_of(connection: Any, database: Database) -> dict[str, DuckEngine]:
-    """Optimisers are switched off for a whole database, so there are three: as sessions with their settings are."""
-    stock = DuckEngine(connection)
-    found = {"stock": stock}
-    for name, off in (("lean", stock.needless), ("bound", (*FORCED, *stock.needless))):
-        found[name] = DuckEngine(into_duckdb(database))
-        found[name].connection.execute(f"SET disabled_optimizers = '{','.join(off)}'")
-    return found
-
-
 def interleaved(queries: Queries, runs: Mapping[str, Run], table: Table, rounds: int) -> None:
-    """Every contender on every query once a round, contenders in random order; one unmeasured round before."""
+    """In every round every contender, in random order, runs all queries; one unmeasured round before.
+
+    So a query finds in the processor's caches what other queries left there, as in a
+    workload, not what the contender before it has just read.
+    """
     rng = np.random.default_rng(0)
     for number in range(-1, rounds):
-        for name, query in queries.items():
-            for label in rng.permutation(list(runs)).tolist():
+        for label in rng.permutation(list(runs)).tolist():
+            for name, query in queries.items():
                 ms = runs[label](query)
                 if number >= 0:
                     table.add(label, name, ms)

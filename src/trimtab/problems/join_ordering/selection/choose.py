@@ -22,6 +22,7 @@ from ..sql.rewrite import rewrite
 from ..system.plans import BOUND, FORCED, IN_MEMORY, EnginePlan, Settings
 from ..system.prepared import Prepared
 from . import explained, pricing
+from .counting import Sizes
 from .memory import Memory
 
 #: Settings of the sessions beside the stock one: for plans with their operators, and for orders alone.
@@ -123,21 +124,34 @@ C_OUT: Final = np.array([float(name == "emit") for name in pricing.UNITS])
 class DuckChooser:
     """For DuckDB, which only hashes: the order with the fewest rows, the smaller operand hashed. Nothing is explained.
 
-    A query is left as it stands where a walk along its joins is expected to meet few
-    rows: DuckDB is done with it in the time that counting takes.
+    A query is left as it stands where a walk along its joins is expected to meet fewer
+    rows than counting is worth: DuckDB is done with it in the time that choosing takes.
     """
 
     memory: Memory
-    little_rows: float = 5_000.0
+    little_rows: float = 1_000.0  # of a query of four relations; counting takes about twice as long for each one more
+    more: float = 2.0
+    quick: Sizes = Sizes(64, 256)  # noqa: RUF009 - a tuple
+    many_rows: float = 100_000.0  # of intermediate results: worth a closer count, as is what rests on no row
 
     def choose(self, query: JoinQuery) -> JoinPlan | None:
-        if self.memory.walked(query) < self.little_rows:
+        if self.memory.walked(query) < self.little_rows * self.more ** (query.num_relations - 4):
             return None
-        counted = self.memory.rows(query)
-        if counted is None:
-            return None
-        sheet = pricing.sheet_of(query, counted, self.memory)
-        return smaller_inside(pricing.cheapest(sheet, C_OUT)[1], sheet.rows)
+        for sizes in (self.quick, self.memory.sizes):
+            counted = replace(self.memory, sizes=sizes).rows(query)
+            if counted is None:
+                return None
+            sheet = pricing.sheet_of(query, counted, self.memory)
+            rows, joins, _ = pricing.cheapest(sheet, C_OUT)
+            if rows < self.many_rows and is_sure(counted, joins):
+                break
+        return smaller_inside(joins, sheet.rows)
+
+
+def is_sure(counted: tuple[Ints, Floats, Floats, Floats], joins: Ints) -> bool:
+    """Whether every intermediate result of a plan rests on a row of the sample; the last one is every plan's."""
+    subsets, _, support, _ = counted
+    return bool((support[subsets.searchsorted(joins[:-1].sum(axis=1))] > 0.0).all())
 
 
 def smaller_inside(joins: Ints, rows: Floats) -> JoinPlan:

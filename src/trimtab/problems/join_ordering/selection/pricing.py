@@ -35,6 +35,7 @@ UNITS: Final = (
     "emit",  # row that a join gives
 )
 QUERY, RELATION, SCAN, FILTER, BUILD, PROBE, LOOKUP, MATCH, PAGE, CHECK, EMIT = range(len(UNITS))
+UNSURE: Final = 10.0
 FILE: Final = Path(__file__).with_name("prices.json")
 
 
@@ -183,7 +184,6 @@ def sheet_of(query: JoinQuery, counted: tuple[Ints, Floats, Floats, Floats], mem
     """`counted` as `counting.count` gives it."""
     n = query.num_relations
     of_subset, matches = np.full(1 << n, np.nan), np.full((n, 1 << n), np.nan)
-    dense(counted[0], counted[1], of_subset, matches)
     lookup = np.zeros((3, n), np.int64)
     for e in query.edges:
         for inner, outer, column, key, index in (
@@ -196,14 +196,40 @@ def sheet_of(query: JoinQuery, counted: tuple[Ints, Floats, Floats, Floats], mem
     rows = np.array([float(memory.tables[r.table].rows) for r in query.relations])
     conditions = np.array([bool(r.predicates) for r in query.relations])
     page = np.array([memory.tables[r.table].page for r in query.relations])
-    return Sheet(rows, conditions, of_subset, matches, counted[3], lookup, page)
+    sheet = Sheet(rows, conditions, of_subset, matches, counted[3], lookup, page)
+    fill(sheet, *counted[:3])
+    return sheet
 
 
 @compiled
-def dense(subsets: Ints, rows: Floats, of_subset: Floats, matches: Floats) -> None:
+def fill(sheet: Sheet, subsets: Ints, rows: Floats, support: Floats) -> None:
+    """Rows and matches, from what was counted, subsets ascending.
+
+    A sample in which nothing was found says little where it rests on no row at all:
+    there the parts are taken to be independent, and that to be too low by `UNSURE`, so
+    that such a subset is made late where there is a choice.
+    """
     for k in range(len(subsets)):
         subset, star = subsets[k] & ((1 << STARS) - 1), subsets[k] >> STARS
         if star == 0:
-            of_subset[subset] = max(1.0, rows[k])
+            found = rows[k] if support[k] > 0.0 else UNSURE * independent(sheet, subset)
+            sheet.rows[subset] = max(1.0, found)
         elif not star & (star - 1):
-            matches[place(star), subset | star] = rows[k]
+            sheet.matches[place(star), subset | star] = rows[k]
+
+
+@compiled
+def independent(sheet: Sheet, subset: int) -> float:
+    """Rows of a subset by those of its parts with one relation less, the fewest; 0 where there is none."""
+    least = np.inf
+    for i in range(len(sheet.table)):
+        if not subset >> i & 1:
+            continue
+        rest = subset & ~(1 << i)
+        each = np.inf  # rows of relation i that a row of the rest finds
+        for j in range(len(sheet.table)):
+            if rest >> j & 1 and not (np.isnan(sheet.degrees[i, j]) and np.isnan(sheet.degrees[j, i])):
+                each = min(each, 1.0 if np.isnan(sheet.degrees[i, j]) else sheet.degrees[i, j])
+        if sheet.rows[rest] == sheet.rows[rest] and each < np.inf:
+            least = min(least, sheet.rows[rest] * each * sheet.rows[1 << i] / sheet.table[i])
+    return least if least < np.inf else 0.0

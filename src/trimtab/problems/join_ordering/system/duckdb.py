@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Final
@@ -35,6 +36,7 @@ class DuckEngine:
     """A connection with one thread, so that the process's CPU time is the query's."""
 
     connection: Any
+    _off: tuple[str, ...] = field(default=(), repr=False)
 
     @cached_property
     def needless(self) -> tuple[str, ...]:
@@ -42,21 +44,23 @@ class DuckEngine:
         known = self.connection.execute("SELECT name FROM duckdb_optimizers()").fetchall()
         return tuple(name for (name,) in known if name not in USEFUL)
 
+    def tell(self, off: Sequence[str]) -> None:
+        """Optimisers to be switched off, for the whole database; nothing is sent where they are."""
+        if self._off != (told := tuple(off)):
+            self.connection.execute(f"SET disabled_optimizers = '{','.join(told)}'")
+            self._off = told
+
     def run(self, query: JoinQuery, plan: JoinPlan | None, limit_ms: float, *, lean: bool = False) -> Sample:
         """Plan and execute once; None is the query as it stands. `lean`: without the optimisers that only cost here."""
         text = duckdb_statement(query, plan)
-        off = [
-            *(FORCED if plan is not None and getattr(plan, "forced", True) else ()),
-            *(self.needless if lean else ()),
-        ]
-        self.connection.execute(f"SET disabled_optimizers = '{','.join(off)}'")
+        forced = plan is not None and getattr(plan, "forced", True)
+        self.tell((*(FORCED if forced else ()), *(self.needless if lean else ())))
         watch = threading.Timer(limit_ms / 1000, self.connection.interrupt)
         watch.start()
         try:
             return self._timed(text)
         finally:
             watch.cancel()
-            self.connection.execute("SET disabled_optimizers = ''")
 
     def _timed(self, text: str) -> Sample:
         before = time.process_time_ns()
