@@ -201,10 +201,10 @@ def postgresql(
     table = Table(["default", "control: default again", *fixed, "chosen"])
     limits = {name: max(1000.0, 20 * engine.run(query, None, 60_000).ms) for name, query in queries.items()}
     with ExitStack() as stack:
-        others = [stack.enter_context(connect(engine.session.address)) for _ in TOLD]
-        for session, told in zip(others, TOLD, strict=True):
-            stack.enter_context(session.settings(dict(told)))
-        sessions = [Prepared(session) for session in (engine.session, *others)]
+        told = [stack.enter_context(connect(engine.session.address)) for _ in TOLD]
+        for session, settings in zip(told, TOLD, strict=True):
+            stack.enter_context(session.settings(dict(settings)))
+        sessions = [Prepared(session) for session in told]
         clocks = [clock for s in sessions if (clock := backend_clock(s.session)) is not None]
         assert len(clocks) == len(sessions)
 

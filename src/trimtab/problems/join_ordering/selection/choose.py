@@ -2,15 +2,18 @@
 """A plan for a query that was never run: the engine's own, unless ours is expected to be clearly faster.
 
 Both are priced alike, by what they do under our row counts (`explained.work`). PostgreSQL
-plans and shows its own first; that plan is kept, so that running it after all costs no
-planning again. As little is done as the query is worth: what PostgreSQL expects little
-work of is run at once, what we then expect little of as well.
+plans and shows its own first, in a session with a tuned configuration; that plan is
+kept, so that running it after all costs no planning again. As little is done as the
+query is worth: what PostgreSQL expects little work of is run at once. And a plan of
+ours that takes much longer than the own one was expected to is stopped, and the own
+one run after all.
 
 The constants were chosen on queries of the training and validation templates.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -21,62 +24,80 @@ from ..problem import Floats, Ints, JoinPlan, JoinQuery
 from ..sql.rewrite import rewrite
 from ..system.plans import BOUND, FORCED, IN_MEMORY, EnginePlan, Settings
 from ..system.prepared import Prepared
+from ..system.session import TimedOut
 from . import explained, pricing
 from .counting import Sizes
 from .memory import Memory
 
-#: Settings of the sessions beside the stock one: for plans with their operators, and for orders alone.
-TOLD: Final[tuple[Settings, Settings]] = (BOUND, FORCED + IN_MEMORY)
+#: Settings of the three sessions: for PostgreSQL's own plans, for plans with their operators, and for orders alone.
+TOLD: Final[tuple[Settings, Settings, Settings]] = (IN_MEMORY, BOUND, FORCED + IN_MEMORY)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A statement that was prepared in a session."""
+
+    where: Prepared
+    name: str
+
+    def run(self) -> list[tuple[Any, ...]]:
+        return self.where.run(self.name)
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What to run where; the plan is None where it is PostgreSQL's own."""
+    """What to run; the plan is None where it is PostgreSQL's own."""
 
-    where: Prepared
-    name: str  # of the prepared statement; '': the query is to be sent as it stands
+    own: Kept | Prepared  # a session alone: the query is to be sent to it as it stands
     plan: EnginePlan | None = None
-    others: tuple[tuple[Prepared, str], ...] = ()  # what was prepared beside it
+    ours: Kept | None = None
+    limit_ms: float = 0.0  # for ours: then it is stopped
+    tried: tuple[Kept, ...] = ()  # all of ours that were prepared
 
     def run(self, query: JoinQuery) -> list[tuple[Any, ...]]:
         """Rows, as text where the statement was prepared."""
-        return self.where.run(self.name) if self.name else self.where.session.rows(query.sql)
+        if self.ours is not None:
+            try:
+                with self.ours.where.session.settings({"statement_timeout": str(math.ceil(self.limit_ms))}):
+                    return self.ours.run()
+            except TimedOut:
+                pass
+        return self.own.run() if isinstance(self.own, Kept) else self.own.session.rows(query.sql)
 
     def forget(self) -> None:
         """Ends what was prepared."""
-        for where, name in ((self.where, self.name), *self.others):
-            if name:
-                where.forget(name)
+        for kept in (self.own, *self.tried):
+            if isinstance(kept, Kept):
+                kept.where.forget(kept.name)
 
 
 @dataclass(frozen=True)
 class Chooser:
-    """For PostgreSQL. Of three sessions, the first one is stock, the others have the settings `TOLD`."""
+    """For PostgreSQL. The three sessions have the settings `TOLD`."""
 
     memory: Memory
-    little_rows: float = 30_000.0  # that a walk along the joins is expected to meet: not worth a look
-    little_ms: float = 24.0  # that PostgreSQL's own plan is expected to take by its estimates: not worth a thought
-    less_ms: float = 16.0  # the same by ours: not worth another plan
-    much_ms: float = 16.0  # from here on orders are tried whose operators PostgreSQL chooses
-    least_gain: float = 0.85  # expected time of our plan / of PostgreSQL's own, at most
+    little_rows: float = 60_000.0  # that a walk along the joins is expected to meet: not worth a look
+    little_ms: float = 8.0  # that PostgreSQL's own plan is expected to take by its estimates: not worth a thought
+    look_ms: float = 2.0  # what looking at another plan takes
+    much_ms: float = 32.0  # from here on orders are tried whose operators PostgreSQL chooses
+    least_gain: float = 0.7  # expected time of our plan / of PostgreSQL's own, at most
+    patience: float = 2.0  # time that our plan may take / expected time of PostgreSQL's own
 
     def choose(self, query: JoinQuery, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
         if self.memory.walked(query) < self.little_rows:
-            return Chosen(own, "")
-        kept = Chosen(own, own.prepare(query.sql))
+            return Chosen(own)
+        kept = Kept(own, own.prepare(query.sql))
         root = own.explain(kept.name)
         if glance(query, root) < self.little_ms:
-            return kept
+            return Chosen(kept)
         counted = self.memory.rows(query)
         if counted is None:
-            return kept
+            return Chosen(kept)
         sheet = pricing.sheet_of(query, counted, self.memory)
         usual = self._ms(query, root, sheet)
-        if usual < self.less_ms:
-            return kept
-        limit = self.least_gain * usual
+        limit = self.least_gain * usual - self.look_ms
         ns, joins, operators = pricing.cheapest(sheet, pricing.prices())
-        best = kept
+        best = Chosen(kept, limit_ms=self.patience * usual)
         if ns / 1e6 < limit:
             plan = EnginePlan(joins, operators, label="bound", bound=True)
             best, limit = self._try(query, plan, bound, sheet, best, limit)
@@ -89,11 +110,10 @@ class Chooser:
         self, query: JoinQuery, plan: EnginePlan, where: Prepared, sheet: pricing.Sheet, best: Chosen, limit: float
     ) -> tuple[Chosen, float]:
         """A plan and what is expected of it, if that is less than `limit` ms."""
-        name = where.prepare(rewrite(query, plan, bound=plan.bound))
-        expected = self._ms(query, where.explain(name), sheet)
-        if expected < limit:
-            return Chosen(where, name, plan, (*best.others, (best.where, best.name))), expected
-        return replace(best, others=(*best.others, (where, name))), limit
+        ours = Kept(where, where.prepare(rewrite(query, plan, bound=plan.bound)))
+        expected = self._ms(query, where.explain(ours.name), sheet)
+        best = replace(best, tried=(*best.tried, ours))
+        return (replace(best, plan=plan, ours=ours), expected) if expected < limit else (best, limit)
 
     def _ms(self, query: JoinQuery, root: Mapping[str, Any], sheet: pricing.Sheet) -> float:
         return float(explained.work(query, root, sheet, self.memory) @ explained.prices()) / 1e6

@@ -57,13 +57,14 @@ def memory_of_aptdb() -> Memory:
 @cache
 def sessions() -> tuple[Prepared, Prepared, Prepared]:
     """The three that `Chooser` wants, at the server of `aptdb_server`; they end with it, at the end of this process."""
-    own = aptdb_server().engine.session
+    address = aptdb_server().engine.session.address
     stack = ExitStack()
-    bound, free = (stack.enter_context(connect(own.address)) for _ in TOLD)
-    for session, told in zip((bound, free), TOLD, strict=True):
-        stack.enter_context(session.settings(dict(told)))
     _KEPT.append(stack)
-    return Prepared(own), Prepared(bound), Prepared(free)
+    found = [stack.enter_context(connect(address)) for _ in TOLD]
+    for session, told in zip(found, TOLD, strict=True):
+        stack.enter_context(session.settings(dict(told)))
+    own, bound, free = map(Prepared, found)
+    return own, bound, free
 
 
 _KEPT: list[ExitStack] = []  # a context that is dropped would be left
