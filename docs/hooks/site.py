@@ -15,11 +15,11 @@ from mkdocs.structure.pages import Page
 RESULTS = """
 ## Latest results
 
-Made together with this page, on the shipped workload. [The whole report]({name}/report.html) has the intervals
-drawn, the costs, and every instance.
+A first look, made together with this page: a few solvers on the shipped workload. [Its report]({name}/report.html)
+has the intervals drawn, the costs, and every instance; without `--quick` it is all solvers and all instances.
 
 ```console
-$ trimtab run {name} --out run
+$ trimtab run {name} --quick --out run
 ```
 """
 
