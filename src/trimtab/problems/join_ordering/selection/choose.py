@@ -81,7 +81,7 @@ class Chooser:
     look_ms: float = 2.0  # what looking at another plan takes
     much_ms: float = 32.0  # from here on orders are tried whose operators PostgreSQL chooses
     least_gain: float = 0.7  # expected time of our plan / of PostgreSQL's own, at most
-    patience: float = 2.0  # time that our plan may take / expected time of PostgreSQL's own
+    patience: float = 4.0  # time that our plan may take, by the wall clock / expected time of PostgreSQL's own
 
     def choose(self, query: JoinQuery, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
         if self.memory.walked(query) < self.little_rows:
