@@ -169,6 +169,8 @@ def with_ledger(study: Study, jobs: list[Job], workers: int, deadline: float, re
     began, spent = time.monotonic(), 0.0
     with LEDGER.open("a") as ledger:
         for record, seconds in Crew(workers).map(Timed(study), jobs, deadline):
+            if record is None:
+                continue
             records[record.key] = record
             ledger.write(json.dumps(asdict(record)) + "\n")
             ledger.flush()
@@ -180,9 +182,13 @@ def with_ledger(study: Study, jobs: list[Job], workers: int, deadline: float, re
 class Timed:
     study: Study
 
-    def __call__(self, job: Job) -> tuple[Record, float]:
+    def __call__(self, job: Job) -> tuple[Record | None, float]:
         clock = time.monotonic()
-        return self.study.run(job), time.monotonic() - clock
+        try:
+            return self.study.run(job), time.monotonic() - clock
+        except Exception as error:  # of somebody else's optimiser: one run less, and said
+            print(f"{job.name} on {job.space}, seed {job.seed}: {error!r}", file=sys.stderr)
+            return None, time.monotonic() - clock
 
 
 def run(key: str, target: Target, job: Job, tuner: AskTell) -> Record:
