@@ -14,5 +14,5 @@ class Settings:
 
     start: int = 6  # configurations of the design beside the default
     favourites: int = 3  # of which so many are what was best elsewhere, where something is known (`informed`)
-    bold: tuple[float, float] = (1.8, 0.7)  # by which standard deviations are widened, first and last
-    priors: tuple[Prior, ...] = (Prior(), Prior(effect=0.03, effect_spread=2.2))  # of a Gaussian process each
+    bold: tuple[float, float] = (1.8, 1.4)  # by which standard deviations are widened, first and last
+    priors: tuple[Prior, ...] = (Prior(),)  # of a Gaussian process each
