@@ -60,8 +60,7 @@ class Crew:
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
-                    if time.monotonic() < deadline and (item := next(left, None)) is not None:
-                        running.add(pool.submit(_called, item))
+                    running |= {pool.submit(_called, item) for item in islice(left, int(time.monotonic() < deadline))}
 
 
 def _called(item: Any) -> Any:

@@ -50,7 +50,8 @@ import trimtab.problems.runtime_tuning as home
 from trimtab.problems.runtime_tuning.asktell import AskTell
 from trimtab.problems.runtime_tuning.experience.memory import SHIPPED, Memory
 from trimtab.problems.runtime_tuning.optimiser import Tuner
-from trimtab.problems.runtime_tuning.optimiser.settings import Prior, Settings
+from trimtab.problems.runtime_tuning.optimiser.gp import Prior
+from trimtab.problems.runtime_tuning.optimiser.settings import Settings
 from trimtab.problems.runtime_tuning.problem import Target, Trial
 from trimtab.problems.runtime_tuning.simulator import Replay
 from trimtab.problems.runtime_tuning.solvers import SEARCHES, hints_for, optimiser
@@ -96,11 +97,11 @@ def main() -> int:
     options = parser.parse_args()
     deadline = time.monotonic() + options.seconds
     known = {**replayed(), **parse(options.table)}
-    targets = {name: t for name, t in known.items() if not options.spaces or name in options.spaces.split(",")}
+    wanted = {name: t for name, t in known.items() if not options.spaces or name in options.spaces.split(",")}
     names = [n for n in options.only.split(",") if not (options.quick and n in SLOW)]
     others = [settings_of(text) for text in options.settings]
     records = read()
-    targets = fitted(targets, Crew(options.workers))
+    targets = fitted(wanted, Crew(options.workers))
     memory = Memory.load(options.memory) if options.memory.exists() else Memory(())
     if not options.report:
         seeds, lengths = (2, LENGTHS[:1]) if options.quick else (SEEDS, LENGTHS)
