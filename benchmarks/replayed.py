@@ -76,5 +76,5 @@ def fitted(targets: Mapping[str, Target], crew: Crew) -> Mapping[str, Target]:
 def _fitted(target: Target) -> Target:
     assert target.replay is not None
     replay = Replay(target.replay.table, target.replay.name)
-    replay.best, replay.fidelity  # noqa: B018  kept in it
+    _ = replay.best, replay.fidelity  # kept in it
     return replace(target, replay=replay)

@@ -101,7 +101,8 @@ def test_a_right_hint_helps_at_once_and_a_wrong_one_does_little_harm() -> None:
     right = _learnt(_target("one", TRUTH)).memory.hints(TRUTH.space)
 
     def wrong(codes: Floats) -> Floats:
-        return -np.asarray(right(codes) if right is not None else codes)
+        assert right is not None
+        return -right(codes)
 
     with_it, without, misled = (np.mean([_share(h, s) for s in range(4)]) for h in (right, None, wrong))
     assert with_it > without + 0.1
@@ -110,7 +111,8 @@ def test_a_right_hint_helps_at_once_and_a_wrong_one_does_little_harm() -> None:
 
 def test_favourites_are_what_the_hints_call_best() -> None:
     def near_one(codes: Floats) -> Floats:
-        return (np.where(codes < 0, 0.5, codes) ** 2).sum(axis=1, keepdims=True)
+        found: Floats = (np.where(codes < 0, 0.5, codes) ** 2).sum(axis=1, keepdims=True)
+        return found
 
     space = wide(3, 6)
     informed = Informed(space, near_one)

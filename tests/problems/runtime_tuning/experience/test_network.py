@@ -33,7 +33,7 @@ def test_what_is_left_out_is_not_seen() -> None:
 def test_a_row_of_nine_runs_weighs_as_three_rows() -> None:
     x, _, y = _bent(60, 0.4)
     root = np.random.default_rng(0).integers(1, 4, 60)
-    once = fit(x, y, root**2.0, 3)
+    once = fit(x, y, np.square(root.astype(np.float64)), 3)
     often = fit(np.repeat(x, root, axis=0), np.repeat(y, root), np.ones(root.sum()), 3)
     assert often(x) == pytest.approx(once(x), abs=0.02)
 

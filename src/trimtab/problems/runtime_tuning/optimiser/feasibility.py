@@ -75,7 +75,7 @@ class Feasibility:
         """Intervals of the codes of a knob: (knob, above, up to).  (literals, 3)"""
         found: list[tuple[float, float, float]] = []
         for i, column in enumerate(self._encoding.columns):
-            listed = {float(c) for c in codes[:, i] if c < 0 or not column.is_number}
+            listed = {float(c) for c in codes[~valid, i] if c < 0 or not column.is_number}
             found += [(i, c - 0.5, c + 0.5) for c in sorted(listed)]
             if column.is_number:
                 low, high = _cuts(codes[:, i], valid)

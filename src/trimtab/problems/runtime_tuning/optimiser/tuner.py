@@ -163,8 +163,8 @@ class Tuner:
             return self.fresh(everywhere(self.encoding, 256, rng))
         few = len(self.history) <= 100
         parents = models.parents()
-        pool = [everywhere(self.encoding, 160 if few else 60, rng)]
-        pool.append(mutated(self.encoding, parents, 400 if few else 140, rng))
+        pool = [everywhere(self.encoding, 160 if few else 40, rng)]
+        pool.append(mutated(self.encoding, parents, 400 if few else 110, rng))
         pool.append(parents)
         codes = self.open(distinct(np.vstack(pool)))
         if not len(codes):  # all that there is waits for an answer
