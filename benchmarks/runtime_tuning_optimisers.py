@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optimisers side by side on replayed spaces: how much of the gap between the default and the best they close.
 
-    TRIMTAB_DATA=... python benchmarks/runtime_tuning_optimisers.py [--seconds 80] [--report] [--quick]
-        [--only portfolio,random] [--spaces a,b] [--table FILE.jsonl.xz ...]
+    TRIMTAB_DATA=... python benchmarks/runtime_tuning_optimisers.py [--workers 16] [--seconds 80] [--report] [--quick]
+        [--only portfolio,random] [--spaces a,b] [--table FILE.jsonl.xz ...] [--memory FILE.safetensors]
+        [--settings "start=10" ...]
 
 A run is one optimiser on one space with one seed and a known number of trials, 30
 or 60. Its score is the noise-free loss (log ratio to the default) of what it keeps,
@@ -11,10 +12,16 @@ descent from the ten best (`Replay.best`). What an optimiser keeps is what its o
 calls its best: the lowest single result for all but trimtab's, whose `best()` is the
 lowest posterior mean; the table has the lowest single result for all of them, too.
 
+`experienced` is `portfolio` with what was learnt from other programs: it is run where
+some other recorded program has the space's knobs, and is never told of the program
+itself. It stands beside the others, and no target counts it.
+
 Runs are kept in a ledger (`runs/runtime_tuning_optimisers.jsonl`), under the digest
-of the space's table and of the optimiser's source or version: nothing is run twice,
-and an optimiser that was changed is run again. `--seconds` stops after so many
-seconds; run again to go on. `--report` only prints.
+of the space's table and of the optimiser's source, constants or version: nothing is
+run twice, and an optimiser that was changed is run again. `--seconds` begins nothing
+after so many seconds; run again to go on. `--report` only prints. `--settings` are
+other constants of trimtab's optimisers (`Settings`), run after the shipped ones and
+compared on the spaces that constants are chosen on.
 
 Targets: at 30 trials at least the best of Optuna's TPE and GP, SMAC, OpenTuner and
 random on every space (within .02), and above each on the mean; at 60 trials a mean
@@ -30,21 +37,31 @@ import json
 import math
 import sys
 import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from functools import cache
+from itertools import product
 from pathlib import Path
 
 import numpy as np
-from replayed import replayed
+from replayed import Crew, fitted, replayed
 
 import trimtab.problems.runtime_tuning as home
+from trimtab.problems.runtime_tuning.asktell import AskTell
+from trimtab.problems.runtime_tuning.experience.memory import SHIPPED, Memory
+from trimtab.problems.runtime_tuning.optimiser import Tuner
+from trimtab.problems.runtime_tuning.optimiser.gp import Prior
+from trimtab.problems.runtime_tuning.optimiser.settings import Settings
 from trimtab.problems.runtime_tuning.problem import Target, Trial
 from trimtab.problems.runtime_tuning.simulator import Replay
-from trimtab.problems.runtime_tuning.solvers import SEARCHES, optimiser
+from trimtab.problems.runtime_tuning.solvers import SEARCHES, hints_for, optimiser
 from trimtab.problems.runtime_tuning.workload import parse
 
 RIVALS = ("optuna_tpe", "optuna_gp", "smac", "opentuner", "random")
-SLOW = {"optuna_gp": 5, "smac": 5}  # seeds, for those that take more than 300 ms a trial
+OWN = ("portfolio", "experienced")
+CHOSEN_ON = ("xz", "sqlite", "zstd", "xalan", "h2", "javacc")  # spaces that constants are chosen on
+SLOW = ("optuna_gp", "smac")  # more than 150 ms a trial
+SHIPPED_SETTINGS = Settings()
 SEEDS = 10
 LENGTHS = (30, 60)
 LEDGER = Path("runs/runtime_tuning_optimisers.jsonl")
@@ -74,42 +91,112 @@ def main() -> int:
     parser.add_argument("--only", default=",".join(SEARCHES))
     parser.add_argument("--spaces", default="")
     parser.add_argument("--table", type=Path, nargs="*", default=[], help="tables beside those of the problem")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--memory", type=Path, default=SHIPPED, help="what `experienced` was trained to")
+    parser.add_argument("--settings", nargs="*", default=[], help="other constants, as arguments of Settings")
     options = parser.parse_args()
+    deadline = time.monotonic() + options.seconds
     known = {**replayed(), **parse(options.table)}
-    targets = {name: t for name, t in known.items() if not options.spaces or name in options.spaces.split(",")}
+    wanted = {name: t for name, t in known.items() if not options.spaces or name in options.spaces.split(",")}
     names = [n for n in options.only.split(",") if not (options.quick and n in SLOW)]
+    others = [settings_of(text) for text in options.settings]
     records = read()
+    targets = fitted(wanted, Crew(options.workers))
+    memory = Memory.load(options.memory) if options.memory.exists() else Memory(())
     if not options.report:
-        deadline = time.monotonic() + options.seconds
-        with_ledger(targets, names, options.quick, deadline, records)
-    return report(targets, list(SEARCHES), records, options.quick)
+        seeds, lengths = (2, LENGTHS[:1]) if options.quick else (SEEDS, LENGTHS)
+        study = Study(targets, memory)
+        jobs = [j for j in study.jobs(names, seeds, lengths, others) if study.key(j) not in records]
+        with_ledger(study, jobs, options.workers, deadline, records)
+    met = report(targets, list(SEARCHES), records, options.quick)
+    if others:
+        compare(Study(targets, memory), [Settings(), *others], records)
+    return met
 
 
-def with_ledger(
-    targets: Mapping[str, Target], names: list[str], quick: bool, deadline: float, records: dict[str, Record]
-) -> None:
+def settings_of(text: str) -> Settings:
+    """From `start=10, bold=(1.8, 0.3)`: the writer of the command line is the reader of its result."""
+    made = eval(f"Settings({text})", {"Settings": Settings, "Prior": Prior, "__builtins__": {}})
+    assert isinstance(made, Settings)
+    return made
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    space: str
+    seed: int
+    trials: int
+    settings: Settings = SHIPPED_SETTINGS
+
+
+@dataclass(frozen=True)
+class Study:
+    """Everything that may be run."""
+
+    targets: Mapping[str, Target]
+    memory: Memory
+
+    def jobs(self, names: list[str], seeds: int, lengths: tuple[int, ...], others: Iterable[Settings]) -> Iterator[Job]:
+        """What the targets need first, long runs of slow ones last: time may be short."""
+        informed = [n for n, t in self.targets.items() if hints_for(t, self.memory) is not None]
+        own, slow = [n for n in names if n in OWN], [n for n in names if n in SLOW]
+        fast = [n for n in names if n not in OWN + SLOW]
+        short, full = lengths[:1], lengths[::-1]
+        order = [(own, full, Settings()), (fast, full, Settings()), (slow, short, Settings())]
+        order += [(own, full, settings) for settings in others] + [(slow, lengths[1:], Settings())]
+        for group, some, settings in order:
+            for trials, seed, name in product(some, range(seeds), group):
+                for space in informed if name == "experienced" else self.targets:
+                    yield Job(name, space, seed, trials, settings)
+
+    def key(self, job: Job) -> str:
+        return key_of(self.targets[job.space], job.name, job.seed, job.trials, job.settings)
+
+    def run(self, job: Job) -> Record:
+        target = self.targets[job.space]
+        if job.name in OWN:
+            hints = hints_for(target, self.memory) if job.name == "experienced" else None
+            tuner: AskTell = Tuner(
+                target.space, target.objective, seed=job.seed, budget=job.trials, hints=hints, settings=job.settings
+            )
+        else:
+            tuner = optimiser(job.name, target, job.seed, job.trials)
+        return run(self.key(job), target, job, tuner)
+
+
+def with_ledger(study: Study, jobs: list[Job], workers: int, deadline: float, records: dict[str, Record]) -> None:
     LEDGER.parent.mkdir(exist_ok=True)
-    for seed in range(2 if quick else SEEDS):
-        for trials in LENGTHS[:1] if quick else LENGTHS:
-            for name in names:
-                if seed >= SLOW.get(name, SEEDS) or (name in SLOW and trials > LENGTHS[0]):
-                    continue
-                for target in targets.values():
-                    key = key_of(target, name, seed, trials)
-                    if key in records:
-                        continue
-                    if time.monotonic() > deadline:
-                        return
-                    records[key] = run(key, target, name, seed, trials)
-                    with LEDGER.open("a") as ledger:
-                        ledger.write(json.dumps(asdict(records[key])) + "\n")
+    began, spent = time.monotonic(), 0.0
+    with LEDGER.open("a") as ledger:
+        for record, seconds in Crew(workers).map(Timed(study), jobs, deadline):
+            if record is None:
+                continue
+            records[record.key] = record
+            ledger.write(json.dumps(asdict(record)) + "\n")
+            ledger.flush()
+            spent += seconds
+    print(f"{time.monotonic() - began:.0f} s, {spent:.0f} s of work", file=sys.stderr)
 
 
-def run(key: str, target: Target, name: str, seed: int, trials: int) -> Record:
+@dataclass(frozen=True)
+class Timed:
+    study: Study
+
+    def __call__(self, job: Job) -> tuple[Record | None, float]:
+        clock = time.monotonic()
+        try:
+            return self.study.run(job), time.monotonic() - clock
+        except Exception as error:  # of somebody else's optimiser: one run less, and said
+            print(f"{job.name} on {job.space}, seed {job.seed}: {error!r}", file=sys.stderr)
+            return None, time.monotonic() - clock
+
+
+def run(key: str, target: Target, job: Job, tuner: AskTell) -> Record:
     replay = target.replay
     assert replay is not None
+    seed, trials = job.seed, job.trials
     best = replay.best[1]
-    tuner = optimiser(name, target, seed, trials)
     rng = np.random.default_rng((seed, 2024))
     spent, invalid = 0.0, 0
     lowest: Trial = Trial(target.space.default, "ok", math.inf)
@@ -125,30 +212,34 @@ def run(key: str, target: Target, name: str, seed: int, trials: int) -> Record:
         if trial.loss is not None and trial.loss < (lowest.loss or math.inf):
             lowest = trial
     score, noisy = replay.loss(tuner.best()) / best, replay.loss(lowest.values) / best
-    return Record(key, target.name, name, seed, trials, score, noisy, invalid, 1e3 * spent / trials)
+    return Record(key, target.name, job.name, seed, trials, score, noisy, invalid, 1e3 * spent / trials)
 
 
-def key_of(target: Target, name: str, seed: int, trials: int) -> str:
+def key_of(target: Target, name: str, seed: int, trials: int, settings: Settings | None = None) -> str:
     assert target.replay is not None
-    return f"{table_digest(target.replay)}:{name}:{version_of(name)}:{seed}:{trials}"
+    return f"{table_digest(target.replay)}:{name}:{version_of(name, settings or Settings())}:{seed}:{trials}"
 
 
 def table_digest(replay: Replay) -> str:
     table = replay.table
-    text = repr((table.name, [(k.name, k.default) for k in table.space.knobs], table.rows)).encode()
-    return hashlib.sha256(text + source("simulator")).hexdigest()[:12]
+    text = repr((table.name, [(k.name, k.default) for k in table.space.knobs], table.digest)).encode()
+    return hashlib.sha256(text + source("simulator") + source("encoding")).hexdigest()[:12]
 
 
-def version_of(name: str) -> str:
+@cache
+def version_of(name: str, settings: Settings) -> str:
     if name in PACKAGES:
         return importlib.metadata.version(PACKAGES[name])
-    rooms = ("optimiser", "encoding") if name in ("portfolio", "projection") else ("baselines/simple.py",)
-    return hashlib.sha256(b"".join(map(source, rooms))).hexdigest()[:12]
+    if name not in (*OWN, "projection"):
+        return hashlib.sha256(source("baselines/simple.py")).hexdigest()[:12]
+    rooms = ("optimiser", "encoding") + (("experience",) if name == "experienced" else ())
+    return hashlib.sha256(b"".join(map(source, rooms)) + repr(settings).encode()).hexdigest()[:12]
 
 
+@cache
 def source(room: str) -> bytes:
     place = Path(next(iter(home.__path__))) / room
-    files = [place] if place.is_file() else sorted(place.rglob("*.py"))
+    files = [place] if place.is_file() else sorted(p for p in place.rglob("*.py") if p.name != "settings.py")
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).digest()
 
 
@@ -205,6 +296,30 @@ def shown(records: list[Record]) -> str:
         return "-"
     scores = [record.score for record in records]
     return f"{np.mean(scores):.3f} ({min(scores):.2f})"
+
+
+def compare(study: Study, choices: list[Settings], records: dict[str, Record]) -> None:
+    """Constants side by side, on the spaces that they are chosen on; the others are not looked at here."""
+    spaces = [name for name in study.targets if name.removeprefix("java-") in CHOSEN_ON]
+    print(f"\nOther constants, on {', '.join(spaces)}")
+    for settings in choices:
+        for name in OWN:
+            cells = []
+            for trials in LENGTHS:
+                jobs = ([Job(name, s, seed, trials, settings) for seed in range(SEEDS)] for s in spaces)
+                found = [[records[k].score for j in js if (k := study.key(j)) in records] for js in jobs]
+                some = [x for x in found if x]
+                if some:
+                    worst = min(map(min, some))
+                    cells.append(f"{trials}: {np.mean([np.mean(x) for x in some]):.3f} ({worst:.2f}) of {len(some)}")
+            print(f"{name:12} {'   '.join(cells):50} {shown_settings(settings)}")
+
+
+def shown_settings(settings: Settings) -> str:
+    """What differs from the shipped constants."""
+    usual = Settings()
+    names = [f.name for f in fields(Settings) if getattr(settings, f.name) != getattr(usual, f.name)]
+    return ", ".join(f"{name}={getattr(settings, name)}" for name in names) or "shipped"
 
 
 def verdict(targets: Mapping[str, Target], scores: Mapping[int, Cells]) -> bool:

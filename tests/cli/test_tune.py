@@ -290,3 +290,26 @@ def test_amounts() -> None:
     for text in ("", "m", "-3", "0", "1.2.3", "3 weeks", "nan"):
         with pytest.raises(UsageError):
             amounts.seconds(text)
+
+
+def test_experience_is_said_and_is_of_the_same_knobs_and_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    from types import SimpleNamespace
+
+    from trimtab.cli.tune import _experience
+    from trimtab.problems.runtime_tuning.experience.memory import SHIPPED, Memory
+    from trimtab.problems.runtime_tuning.problem import Objective
+    from trimtab.problems.runtime_tuning.space import Knob, KnobSpace
+
+    program = Memory.load(SHIPPED).programs[0]
+
+    def told(space: KnobSpace, objective: Objective) -> tuple[str, ...]:
+        job: Any = SimpleNamespace(command=SimpleNamespace(space=space), objective=objective)
+        hints = _experience(job)
+        return () if hints is None else hints.names
+
+    assert program.name in told(program.encoding.space, Objective("cpu"))
+    assert "--no-experience begins without" in capsys.readouterr().err
+    assert told(program.encoding.space, Objective("rss")) == ()
+    assert told(program.encoding.space, Objective("score", goal="maximize")) == ()
+    assert told(KnobSpace((Knob("x", "int", 0, 0, 9),)), Objective("cpu")) == ()
+    assert capsys.readouterr().err == ""

@@ -19,6 +19,7 @@ from ..screen import emit, say, show, table, write_files
 from . import amounts
 
 if TYPE_CHECKING:
+    from trimtab.problems.runtime_tuning.experience.memory import Hints
     from trimtab.problems.runtime_tuning.system.tuning import Answer
 
     from .assemble import Job
@@ -68,6 +69,12 @@ def _each(
     show_default=True,
     metavar="default|FILE",
     help="What the proof is against: or a best.json.",
+)
+@click.option(
+    "--experience/--no-experience",
+    default=True,
+    show_default=True,
+    help="Begin with what other programs with the same knobs took, where trimtab has recorded some.",
 )
 @click.option("--safe", is_flag=True, help="Stay near the default, where nothing much worse is expected.")
 @click.option("--minimize-diff", is_flag=True, help="Then the smallest change that keeps the gain.")
@@ -142,11 +149,12 @@ def _tune(folder: Path, job: Job, words: tuple[str, ...], asked: dict[str, Any])
     trials = asked["trials"] or (unlimited if asked["budget"] else TRIALS)
     seconds = asked["budget"] or unlimited
     reference = _reference(asked["compare"], job)
-    name = "trimtab safe" if asked["safe"] else "trimtab"
+    hints = _experience(job) if asked.get("experience", False) else None
+    name = " ".join(["trimtab", *["safe"] * asked["safe"], *["experienced"] * (hints is not None)])
     plan = Plan(trials, seconds, minimise=asked["minimize_diff"], reference=reference)
     tuner = Tuner(
         job.command.space, job.objective, seed=asked["seed"], safe=asked["safe"],
-        budget=int(trials) if trials < unlimited else None,
+        budget=int(trials) if trials < unlimited else None, hints=hints,
     )  # fmt: skip
     with ExitStack() as stack:
         live = Live(job, trials, seconds)
@@ -161,6 +169,21 @@ def _tune(folder: Path, job: Job, words: tuple[str, ...], asked: dict[str, Any])
             raise Interrupted(
                 f"every finished trial is kept in {folder}.  Go on: trimtab tune --resume {folder}"
             ) from None
+
+
+def _experience(job: Job) -> Hints | None:
+    """What recorded programs tell of the knobs; says so."""
+    from trimtab.problems.runtime_tuning.experience.memory import SHIPPED, Memory
+
+    try:
+        hints = Memory.load(SHIPPED).hints(job.command.space)
+    except MissingExtra as error:
+        say(f"trimtab: begins without experience: {error}")
+        return None
+    if hints is not None and job.objective.metric in ("cpu", "wall") and job.objective.goal == "minimize":
+        say(f"trimtab: knows what these knobs did to {', '.join(hints.names)}. --no-experience begins without that.")
+        return hints
+    return None
 
 
 def _reference(name: str, job: Job) -> dict[str, Any] | None:

@@ -13,11 +13,23 @@ from .problem import METRICS
 from .workload import SUITES, instances, parse
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import click
+
+    from trimtab.core.solver import Solver
+
+    from .problem import Configuration, Target
 
 
 def _search(name: str, extra: str = "fast") -> Lazy:
     return lazy(f"{__name__}.solvers:Searcher", extra=extra, name=name)
+
+
+def _load(path: Path) -> Solver[Target, Configuration]:
+    from .experience.learning import Experienced
+
+    return Experienced.load(path)
 
 
 def _capture() -> click.Command:
@@ -40,6 +52,7 @@ PROBLEM: Final = Problem(
     solvers={
         "default": lazy(f"{__name__}.solvers:Default"),
         "portfolio": _search("portfolio"),
+        "experienced": lazy(f"{__name__}.experience.learning:Experienced", extra="fast"),
         "random": _search("random"),
         "sobol": _search("sobol"),
         "local": _search("local"),
@@ -52,8 +65,10 @@ PROBLEM: Final = Problem(
         "smac": _search("smac", extra="smac"),
         "opentuner": _search("opentuner", extra="opentuner"),
     },
+    learners={"experienced": lazy(f"{__name__}.experience.learning:ExperienceLearner", extra="fast")},
     quick={"solvers": ("default", "random", "portfolio")},
     parse=parse,
+    load=_load,
     capture=_capture,
     card=lambda: files(__name__).joinpath("README.md").read_text(),
 )

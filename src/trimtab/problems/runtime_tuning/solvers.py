@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from trimtab.core.errors import BudgetSpent, UnknownName
 from trimtab.core.outcome import Outcome
@@ -15,9 +15,13 @@ from .asktell import AskTell
 from .problem import Configuration, Search, Status, Target, Trial
 from .space import Values
 
+if TYPE_CHECKING:
+    from .experience.memory import Hints, Memory
+
 #: Solvers that search; a problem's `default` is beside them.
 SEARCHES: Final = (
     "portfolio",
+    "experienced",
     "random",
     "sobol",
     "local",
@@ -32,20 +36,30 @@ SEARCHES: Final = (
 )
 
 
-def optimiser(name: str, target: Target, seed: int, budget: int | None = None) -> AskTell:
+def optimiser(name: str, target: Target, seed: int, budget: int | None = None, memory: Memory | None = None) -> AskTell:
     """An optimiser by its name in `SEARCHES`; raises `MissingExtra` where its package is not installed.
 
-    budget: number of trials, where it is known.
+    budget: number of trials, where it is known. memory: of `experienced`; by default the shipped one.
     """
-    if name == "portfolio":
+    if name in ("portfolio", "experienced"):
         from .optimiser import Tuner
 
-        return Tuner(target.space, target.objective, seed=seed, budget=budget)
+        hints = hints_for(target, memory) if name == "experienced" else None
+        return Tuner(target.space, target.objective, seed=seed, budget=budget, hints=hints)
     if name not in SEARCHES:
         raise UnknownName("optimiser", name, SEARCHES)
     from .baselines import make
 
     return make(name, target, seed, budget)
+
+
+def hints_for(target: Target, memory: Memory | None = None) -> Hints | None:
+    """What other programs than the target's own tell of its knobs."""
+    from .experience.memory import SHIPPED, Memory
+
+    memory = memory or Memory.load(SHIPPED)
+    digest = "" if target.replay is None else target.replay.table.digest
+    return memory.without(target.name, digest).hints(target.space)
 
 
 class Default:
@@ -60,8 +74,9 @@ class Searcher:
 
     track = "search"
 
-    def __init__(self, name: str, unlimited: int = 60) -> None:
+    def __init__(self, name: str, unlimited: int = 60, memory: Memory | None = None) -> None:
         self.name = name
+        self._memory = memory
         self._unlimited = unlimited  # trials where the task sets no limit
 
     def solve(self, task: Task[Target, Configuration]) -> Configuration:
@@ -69,7 +84,7 @@ class Searcher:
         left = task.remaining
         known = int(left.evaluations) if math.isfinite(left.evaluations) else None
         most = self._unlimited if known is None and math.isinf(left.seconds) else math.inf
-        tuner = optimiser(self.name, task.instance, task.seed, known)
+        tuner = optimiser(self.name, task.instance, task.seed, known, self._memory)
         outside = 0.0
         while trials < most:
             values = tuner.ask()

@@ -59,16 +59,35 @@ def test_where_nothing_failed_all_is_well() -> None:
     assert (Feasibility(ENCODING, codes, np.ones(10, np.bool_)).works(codes) == 1.0).all()
 
 
+def _believed(fires: Floats, valid: Bools, prior: Floats) -> Floats:
+    return _believe(fires[~valid] > 0, fires[valid].sum(axis=0), prior)
+
+
+def test_beliefs_are_those_of_the_formula_in_full() -> None:
+    """Noisy-or, every hypothesis against every failure, one at a time."""
+    rng = np.random.default_rng(5)
+    failed, cleared, prior = rng.random((7, 40)) < 0.2, rng.integers(0, 2, 40) * 1.0, rng.choice([0.03, 0.002], 40)
+    odds = np.log(prior / (1 - prior)) + cleared * np.log(0.05)
+    belief = 1 / (1 + np.exp(-odds))
+    for _ in range(15):
+        gain = np.zeros(40)
+        for i, j in zip(*np.nonzero(failed), strict=True):
+            others = np.prod([1 - 0.95 * belief[k] for k in np.flatnonzero(failed[i]) if k != j])
+            gain[j] += np.log(0.95 / max(1 - 0.99 * others, 0.01))
+        belief = 0.5 * belief + 0.5 / (1 + np.exp(-(odds + gain)))
+    assert _believe(failed, cleared, prior) == pytest.approx(belief, rel=1e-9)
+
+
 def test_one_success_clears_what_holds_in_it() -> None:
     """Two suspects of one failure; one of them also held where a trial worked."""
     fires = np.array([[1.0, 1.0], [0.0, 1.0]])
-    belief = _believe(fires, np.array([False, True]), np.array([0.03, 0.03]))
+    belief = _believed(fires, np.array([False, True]), np.array([0.03, 0.03]))
     assert belief[0] > 0.5 > 0.02 > belief[1]
 
 
 def test_equal_suspects_share_the_blame_and_the_simpler_one_gets_more() -> None:
     fires = np.ones((1, 3))
-    a, b, pair = _believe(fires, np.array([False]), np.array([0.03, 0.03, 0.002]))
+    a, b, pair = _believed(fires, np.array([False]), np.array([0.03, 0.03, 0.002]))
     assert a == pytest.approx(b)
     assert a > 5 * pair
 
@@ -76,5 +95,5 @@ def test_equal_suspects_share_the_blame_and_the_simpler_one_gets_more() -> None:
 def test_a_failure_by_chance_is_forgiven() -> None:
     """What worked eleven times and failed once is no rule."""
     fires = np.ones((12, 1))
-    belief = _believe(fires, np.arange(12) > 0, np.array([0.03]))
+    belief = _believed(fires, np.arange(12) > 0, np.array([0.03]))
     assert belief[0] < 0.01

@@ -53,7 +53,8 @@ def test_splits_are_by_program():
     seen = [name for split in SPLITS for name in instances(split)]
     assert sorted(seen) == sorted(tables.names())
     assert not set(TRAIN) & set(VALIDATION)
-    assert split_of("java-h2") == "test"
+    assert split_of("java-h2") == split_of("h2") == "train"
+    assert split_of("rhino") == split_of("java-rhino") == "test"
     assert set(SUITES) == {"public", "live", "java"}
 
 

@@ -7,7 +7,7 @@ fraction u in [0, 1] of a number's range, or -1 - k for its k-th special value.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Final
 
@@ -18,6 +18,7 @@ from .column import DIGITS, SAME, Bools, Column, Floats, Ints
 
 _CENTRES: Final = np.linspace(0.0, 1.0, 7)  # of the smooth effect of a number
 _WIDTH: Final = 0.45
+_LISTED: Final = ("choice", "two", "step")  # each value may have an effect of its own
 _SPECIAL_SHARE: Final = 0.2  # of a number's draws, as in Knob.at
 _RANK: Final = 0.75  # of the squared distance of ordered steps; the rest is as between unordered ones
 
@@ -55,7 +56,7 @@ class Encoding:
             [self.numbers, self.special_knob, self._two, self.steps, self._hot_knob, *pairs, conditional]
         ).astype(np.int64)
 
-        choices = [(i, k) for i, c in enumerate(columns) if c.kind in ("choice", "two") for k in range(c.count)]
+        choices = [(i, k) for i, c in enumerate(columns) if c.kind in _LISTED for k in range(c.count)]
         self._choice_knob, self._choice_code = _pairs(choices)
         self._smooth = np.concatenate([self.numbers, self.steps]).astype(np.int64)
         many = _WHITEN.shape[1]
@@ -134,29 +135,37 @@ class Encoding:
         """Which knobs matter in each row.  (n, knobs)"""
         active = np.ones(codes.shape, dtype=np.bool_)
         active[:, list(self._conditional)] = False
-        for _ in self._conditional:  # as many rounds as a chain of conditions can be long
-            before = active.copy()
-            for i in self._conditional:
-                active[:, i] = self._all_match(codes, self.columns[i].knob.when, active)
-            if (before == active).all():
-                break
+        met = [self.columns[i].matches(codes[:, i], values) for i, values in self._asked]
+        for i, needs in self._conditions:
+            active[:, i] = np.logical_and.reduce([met[k] & active[:, self._asked[k][0]] for k in needs])
         return active
+
+    @cached_property
+    def _asked(self) -> tuple[tuple[int, tuple[Value, ...]], ...]:
+        """What conditions ask, each once: a knob, and the values that it should have."""
+        clauses = (self.columns[i].knob.when.items() for i in self._conditional)
+        return tuple(dict.fromkeys((self._place[n], tuple(v)) for clause in clauses for n, v in clause))
+
+    @cached_property
+    def _conditions(self) -> tuple[tuple[int, tuple[int, ...]], ...]:
+        """Conditional knobs, those that others hang on first, with their places in `_asked`."""
+        order: list[tuple[int, tuple[int, ...]]] = []
+        settled = {*range(self.size)} - {*self._conditional}
+        for _ in self._conditional:
+            for i in self._conditional:
+                parents = [(self._place[n], tuple(v)) for n, v in self.columns[i].knob.when.items()]
+                if i not in settled and settled.issuperset(p for p, _ in parents):
+                    settled.add(i)
+                    order.append((i, tuple(self._asked.index(p) for p in parents)))
+        return tuple(order)
 
     def allowed(self, codes: Floats) -> Bools:
         """Rows that no forbidden clause refuses.  (n,)"""
         bad = np.zeros(len(codes), dtype=np.bool_)
         for clause in self.space.forbidden:
-            bad |= self._all_match(codes, clause, None)
+            at = ((self._place[name], values) for name, values in clause.items())
+            bad |= np.logical_and.reduce([self.columns[i].matches(codes[:, i], values) for i, values in at])
         return ~bad
-
-    def _all_match(self, codes: Floats, clause: Mapping[str, tuple[Value, ...]], active: Bools | None) -> Bools:
-        met = np.ones(len(codes), dtype=np.bool_)
-        for name, values in clause.items():
-            i = self._place[name]
-            met &= self.columns[i].matches(codes[:, i], values)
-            if active is not None:
-                met &= active[:, i]
-        return met
 
     def arrays(self, codes: Floats) -> tuple[Floats, Floats]:
         """Coordinates and features; kept for the array that was asked for last, since several models ask."""
@@ -203,7 +212,7 @@ class Encoding:
             *(self.columns[i].orders(codes[:, i]) for i in self._orders),
         ]
         found = np.hstack(blocks)
-        return found * self.active(codes)[:, self.feature_owner] if self._conditional else found
+        return found * self.active(codes)[:, self.feature_owner[: found.shape[1]]] if self._conditional else found
 
     @cached_property
     def _scales(self) -> Floats:

@@ -20,10 +20,11 @@ Bools: TypeAlias = NDArray[np.bool_]
 Ints: TypeAlias = NDArray[np.int64]
 
 SAME: Final = 1e-9  # of codes
+_FEW: Final = 8  # whole numbers that are listed: each may have a meaning of its own, as levels and modes do
 DIGITS: Final = {"int": 12, "real": 9}  # of a fraction: a value and its code lead to each other, to the last bit
 
-#: number; two: a bool or an enum of two; step: one of an enum of three or more rising
-#: numbers; choice: of any other enum; order: a permutation
+#: number; two: a bool, or one of two values; step: one of few whole numbers, or of an
+#: enum of three or more rising ones; choice: of any other enum; order: a permutation
 Sort: TypeAlias = Literal["number", "two", "step", "choice", "order"]
 
 
@@ -50,6 +51,8 @@ class Column:
         """How many values, for those that are listed; specials for a number."""
         if self.is_number:
             return len(self.knob.special)
+        if self.knob.kind == "int":
+            return _width(self.knob)
         return len(self.knob.choices) or math.factorial(len(self.knob.values))
 
     @property
@@ -84,8 +87,10 @@ class Column:
 
     def matches(self, codes: Floats, values: Sequence[Value]) -> Bools:
         """Which codes are those of some values.  (n,)"""
-        among = np.array([self.code(v) for v in values])
-        return np.asarray((np.abs(codes[:, None] - among) < SAME).any(axis=1), np.bool_)
+        found = np.zeros(len(codes), dtype=np.bool_)
+        for value in values:
+            found |= np.abs(codes - self.code(value)) < SAME
+        return found
 
     def orders(self, codes: Floats) -> Floats:
         """Of a permutation: which of each pair of items comes first, over the root of their number.  (n, pairs)"""
@@ -99,6 +104,8 @@ class Column:
 
 
 def _sort(knob: Knob) -> Sort:
+    if knob.kind == "int" and not knob.log and not knob.special and _width(knob) <= _FEW:
+        return "two" if _width(knob) == 2 else "step"
     if knob.kind in ("int", "real"):
         return "number"
     if knob.kind == "permutation":
@@ -106,6 +113,11 @@ def _sort(knob: Knob) -> Sort:
     if len(knob.choices) == 2:
         return "two"
     return "step" if _rising(knob.choices) else "choice"
+
+
+def _width(knob: Knob) -> int:
+    """How many whole numbers are in the range."""
+    return round(knob.high - knob.low) + 1
 
 
 def _rising(values: tuple[Value, ...]) -> bool:

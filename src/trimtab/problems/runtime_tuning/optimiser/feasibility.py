@@ -63,7 +63,8 @@ class Feasibility:
         a, b = np.nonzero(np.triu(apart, 1))
         first, second = np.r_[one, a], np.r_[one, b]
         prior = np.where(first == second, _LITERAL, _PAIR)
-        belief = _believe((holds[:, first] & holds[:, second]).astype(np.float64), valid, prior)
+        failed = holds[~valid]
+        belief = _believe(failed[:, first] & failed[:, second], cleared[first, second], prior)
         matters = belief > 1e-3
         used, place = np.unique(np.r_[first[matters], second[matters]], return_inverse=True)
         self._literals = literals[some[used]]
@@ -74,7 +75,7 @@ class Feasibility:
         """Intervals of the codes of a knob: (knob, above, up to).  (literals, 3)"""
         found: list[tuple[float, float, float]] = []
         for i, column in enumerate(self._encoding.columns):
-            listed = {float(c) for c in codes[:, i] if c < 0 or not column.is_number}
+            listed = {float(c) for c in codes[~valid, i] if c < 0 or not column.is_number}
             found += [(i, c - 0.5, c + 0.5) for c in sorted(listed)]
             if column.is_number:
                 low, high = _cuts(codes[:, i], valid)
@@ -104,21 +105,24 @@ def _cuts(x: Floats, valid: Bools) -> tuple[Floats, Floats]:
     return middles[low], middles[high]
 
 
-def _believe(fires: Floats, valid: Bools, prior: Floats) -> Floats:
+def _believe(failed: Bools, cleared: Floats, prior: Floats) -> Floats:
     """P(each hypothesis is a rule): mean-field under noisy-or.  (hypotheses,)
 
     The log odds of one are those of its prior, less what each success despite it
     costs, plus for each failure the log of how much likelier the hypothesis makes
     it than all the others do.
+
+    failed: which hypotheses hold in each failure: few of them. cleared: successes
+    despite each.
     """
-    cleared = fires[valid].sum(axis=0) * math.log(1.0 - _STRICT)
-    failed = fires[~valid]
-    odds = np.log(prior / (1.0 - prior)) + cleared
+    row, column = np.nonzero(failed)
+    failures, many = failed.shape
+    odds = np.log(prior / (1.0 - prior)) + cleared * math.log(1.0 - _STRICT)
     belief: Floats = 1.0 / (1.0 + np.exp(-odds))
     for _ in range(_ROUNDS):
-        spares = np.log1p(-_STRICT * belief)
-        spared = (failed @ spares)[:, None] - failed * spares  # by all but one
+        spares = np.log1p(-_STRICT * belief)[column]
+        spared = np.bincount(row, spares, failures)[row] - spares  # by all but one
         rest = 1.0 - (1.0 - _FLAKY) * np.exp(spared)
-        gain = (failed * np.log(_STRICT / np.maximum(rest, _FLAKY))).sum(axis=0)
+        gain = np.bincount(column, np.log(_STRICT / np.maximum(rest, _FLAKY)), many)
         belief = 0.5 * belief + 0.5 / (1.0 + np.exp(-np.clip(odds + gain, -50.0, 50.0)))
     return belief

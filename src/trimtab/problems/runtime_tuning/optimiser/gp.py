@@ -7,7 +7,8 @@ The covariance of two configurations is
 
 with `phi_d` the features and `z_d` the coordinates of knob d (see `encoding`):
 each knob has an effect of its own, which a few trials can tell, and what is left
-is an interaction with automatic relevance determination. An observation that is
+is an interaction with automatic relevance determination. Features that are no
+knob's (`informed`) have an effect, too. An observation that is
 the mean of r runs has noise s / r. The hyper-parameters (log a, log w, log b,
 log s) are the mode of their posterior: log-normal priors pull a knob that the
 data say nothing about towards no effect (sparsity), and the rest to few parts.
@@ -44,6 +45,7 @@ class Prior:
     interaction_spread: float = 1.0
     noise: float = 0.02  # s
     noise_spread: float = 1.5
+    hint: float = 0.5  # a of effects that are no knob's
 
 
 @dataclass(frozen=True)
@@ -65,33 +67,38 @@ class Kernel:
         self.owner, self.feature_owner, self.knobs = owner, feature_owner, knobs
         self.prior = prior or Prior()
         p, d = self.prior, knobs
-        self.mode = np.log(np.r_[np.full(d, p.effect), np.full(d, p.relevance / d), p.interaction, p.noise])
+        self.effects = int(feature_owner.max()) + 1  # of the knobs, and of what else features tell
+        effect = np.r_[np.full(d, p.effect), np.full(self.effects - d, p.hint)]
+        self.mode = np.log(np.r_[effect, np.full(d, p.relevance / d), p.interaction, p.noise])
         self.spread = np.r_[
-            np.full(d, p.effect_spread), np.full(d, p.relevance_spread), p.interaction_spread, p.noise_spread
+            np.full(self.effects, p.effect_spread),
+            np.full(d, p.relevance_spread),
+            p.interaction_spread,
+            p.noise_spread,
         ]
 
     def between(self, theta: Floats, data: Data, coordinates: Floats, features: Floats) -> Floats:
         """(m, n)"""
-        d = self.knobs
-        effect = np.exp(theta[:d])[self.feature_owner]
-        scale = np.exp(0.5 * theta[d : 2 * d])[self.owner]
+        e = self.effects
+        effect = np.exp(theta[:e])[self.feature_owner]
+        scale = np.exp(0.5 * theta[e:-2])[self.owner]
         squared = _squared(coordinates * scale, data.coordinates * scale)
         value, _, _ = _matern(squared)
-        covariance: Floats = 1.0 + (features * effect) @ data.features.T + math.exp(theta[2 * d]) * value
+        covariance: Floats = 1.0 + (features * effect) @ data.features.T + math.exp(theta[-2]) * value
         return covariance
 
     def at(self, theta: Floats, features: Floats) -> Floats:
         """Variance of each row.  (m,)"""
-        d = self.knobs
-        variance: Floats = 1.0 + features**2 @ np.exp(theta[:d])[self.feature_owner] + math.exp(theta[2 * d])
+        effect = np.exp(theta[: self.effects])[self.feature_owner]
+        variance: Floats = 1.0 + features**2 @ effect + math.exp(theta[-2])
         return variance
 
     def loss(self, theta: Floats, data: Data) -> tuple[float, Floats]:
         """Minus the log posterior density of the hyper-parameters (up to a constant), and its gradient."""
-        d, n = self.knobs, len(data.y)
-        effect = np.exp(theta[:d])[self.feature_owner]
-        relevance = np.exp(theta[d : 2 * d])[self.owner]
-        b, s = math.exp(theta[2 * d]), math.exp(theta[2 * d + 1])
+        e, d, n = self.effects, self.knobs, len(data.y)
+        effect = np.exp(theta[:e])[self.feature_owner]
+        relevance = np.exp(theta[e:-2])[self.owner]
+        b, s = math.exp(theta[-2]), math.exp(theta[-1])
         scaled = data.coordinates * np.sqrt(relevance)
         value, root, decay = _matern(_squared(scaled, scaled))
         covariance = 1.0 + (data.features * effect) @ data.features.T + b * value
@@ -107,12 +114,12 @@ class Kernel:
         residual = inverse - np.outer(alpha, alpha)  # d(loss)/d(covariance), twice
         gradient = np.empty_like(theta)
         own = np.einsum("ij,ij->j", data.features, residual @ data.features) * effect
-        gradient[:d] = 0.5 * np.bincount(self.feature_owner, own, d)
+        gradient[:e] = 0.5 * np.bincount(self.feature_owner, own, e)
         pull = (-5.0 / 6.0 * b) * residual * (1.0 + root) * decay  # by the derivative of the Matern function
         apart = pull.sum(axis=1) @ scaled**2 - np.einsum("ij,ij->j", scaled, pull @ scaled)
-        gradient[d : 2 * d] = np.bincount(self.owner, apart, d)
-        gradient[2 * d] = 0.5 * b * float(np.vdot(residual, value))
-        gradient[2 * d + 1] = 0.5 * (s * float((np.diag(residual) / data.runs).sum()) + data.extra - data.within / s)
+        gradient[e:-2] = np.bincount(self.owner, apart, d)
+        gradient[-2] = 0.5 * b * float(np.vdot(residual, value))
+        gradient[-1] = 0.5 * (s * float((np.diag(residual) / data.runs).sum()) + data.extra - data.within / s)
 
         away = (theta - self.mode) / self.spread
         return density + 0.5 * float(away @ away), gradient + away / self.spread

@@ -18,6 +18,7 @@ from .gp import GP, Data, Kernel, condition
 from .history import Observed
 
 _TRUST: Final = 0.25  # in a likelihood: trials that a search chose are no independent sample
+_MANY: Final = 100  # rows, from which on half as many trees do
 _NOISES: Final = np.geomspace(1e-3, 1.0, 13)  # of the forest, as shares of the variance
 
 
@@ -127,7 +128,7 @@ def _expected(observed: Observed, mean: Floats, variance: Floats) -> Floats:
 def trees(encoding: Encoding, observed: Observed, codes: Floats, rng: np.random.Generator) -> Trees:
     """A forest whose noise is the one that makes the left-out values likeliest."""
     x = encoding.coordinates(codes)
-    forest = grow(x, observed.y, observed.runs, rng)
+    forest = grow(x, observed.y, observed.runs, rng, trees=16 if len(x) <= _MANY else 8)
     mean, variance = forest.left_out(x)
     densities = np.array([_log_normal(observed.y, mean, variance + s / observed.runs) for s in _NOISES])
     best = int(densities.sum(axis=1).argmax())

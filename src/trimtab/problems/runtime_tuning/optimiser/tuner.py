@@ -15,11 +15,11 @@ from ..problem import Objective, Trial
 from ..space import KnobSpace, Value
 from .feasibility import Feasibility
 from .history import History
+from .informed import Hints, Informed
 from .models import Fits, Models
 from .region import Region
+from .settings import Settings
 
-_START: Final = 6  # configurations of the design beside the default
-_BOLD: Final = (1.8, 1.4)  # by which standard deviations are widened, first and last
 _BETTER: Final = 0.005  # of a log ratio: less is no reason to leave the default
 
 
@@ -33,6 +33,7 @@ class Tuner:
 
     safe: stay where nothing much worse than the default is expected (see `region`).
     budget: how many trials there will be, where it is known.
+    hints: what is known of other programs (see `informed`).
     """
 
     def __init__(
@@ -43,15 +44,18 @@ class Tuner:
         seed: int = 0,
         safe: bool = False,
         budget: int | None = None,
+        hints: Hints | None = None,
+        settings: Settings | None = None,
     ) -> None:
         self.space = space
         self.objective = objective or Objective()
         self.seed = seed
         self.budget = budget
-        self.encoding = Encoding(space)
+        self.settings = settings or Settings()
+        self.encoding = Informed(space, hints) if hints is not None else Encoding(space)
         self.history = History(self.encoding, {c.metric for c in self.objective.constraints})
         self._region = Region(self.encoding) if safe else None
-        self._fits = Fits(self.encoding, self.objective)
+        self._fits = Fits(self.encoding, self.objective, self.settings.priors)
         self._pending: list[Floats] = []
         self._design: Floats | None = None
         self._models: tuple[int, Models] | None = None
@@ -98,15 +102,13 @@ class Tuner:
     def models(self) -> Models | None:
         """The models of what was told so far."""
         if self._models is None or self._models[0] != self.history.trials:
-            theta = self._fits.theta
-            if theta is None:
+            if not self._fits.ready:
                 return None
             models = Models(
                 self.encoding,
                 self.objective,
                 self.history,
                 self._fits,
-                theta,
                 self._boldness(),
                 np.random.default_rng((self.seed, 2, self.history.trials)),
             )
@@ -130,16 +132,21 @@ class Tuner:
     def _boldness(self) -> float:
         """Wider than the model says at first, where an error costs least and a surrogate is most sure of itself."""
         share = 0.5 if self.budget is None else min(self.history.trials / self.budget, 1.0)
-        return _BOLD[0] + share * (_BOLD[1] - _BOLD[0])
+        first, last = self.settings.bold
+        return first + share * (last - first)
 
     def _planned(self) -> Floats | None:
         """The design's next point that is not expected to fail; None when the design is done."""
         worked = int(self.history.worked.sum()) if len(self.history) else 0
         tried = len(self.history) + len(self._pending)
-        if worked + len(self._pending) > _START or tried > 4 * _START:
+        start = self.settings.start
+        if worked + len(self._pending) > start or tried > 4 * start:
             return None
         if self._design is None:
-            self._design = design(self.encoding, 4 * _START, self.seed)
+            self._design = design(self.encoding, 4 * start, self.seed)
+            if isinstance(self.encoding, Informed):
+                best = self.encoding.favourites(self.seed)[: self.settings.favourites]
+                self._design = np.vstack([best, self._design])
         left = np.array([codes for codes in self._design if not self._taken(codes)]).reshape(-1, self.encoding.size)
         if not len(left):
             return None
@@ -156,8 +163,8 @@ class Tuner:
             return self.fresh(everywhere(self.encoding, 256, rng))
         few = len(self.history) <= 100
         parents = models.parents()
-        pool = [everywhere(self.encoding, 160 if few else 60, rng)]
-        pool.append(mutated(self.encoding, parents, 400 if few else 140, rng))
+        pool = [everywhere(self.encoding, 160 if few else 40, rng)]
+        pool.append(mutated(self.encoding, parents, 400 if few else 110, rng))
         pool.append(parents)
         codes = self.open(distinct(np.vstack(pool)))
         if not len(codes):  # all that there is waits for an answer

@@ -71,7 +71,7 @@ class Table:
                 raise InvalidInstance(
                     f"not a table of knob measurements (its first line should have format {FORMAT!r})"
                 )
-            space = _space(header["space"])
+            space = space_of(header["space"])
             objective = msgspec.convert(header.get("objective", {}), Objective)
             read = msgspec.json.Decoder(Row)
             rows = tuple(read.decode(line) for line in lines[1:])
@@ -87,7 +87,7 @@ class Table:
         header = {
             "format": FORMAT,
             "name": self.name,
-            "space": _plain(self.space),
+            "space": plain(self.space),
             "objective": msgspec.to_builtins(self.objective),
             **self.about,
         }
@@ -107,7 +107,7 @@ def _unpacked(path: Path) -> bytes:
     return text
 
 
-def _plain(space: KnobSpace) -> dict[str, Any]:
+def plain(space: KnobSpace) -> dict[str, Any]:
     """Without what is as by default, and without infinities, which JSON has none of."""
     knobs = []
     for knob in msgspec.to_builtins(space.knobs):
@@ -120,5 +120,5 @@ def _plain(space: KnobSpace) -> dict[str, Any]:
     return {"knobs": knobs, "forbidden": msgspec.to_builtins(space.forbidden)}
 
 
-def _space(plain: Any) -> KnobSpace:
+def space_of(plain: Any) -> KnobSpace:
     return msgspec.convert(plain, KnobSpace)
