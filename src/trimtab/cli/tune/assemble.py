@@ -53,8 +53,21 @@ def job(words: Sequence[str], asked: Mapping[str, Any]) -> Job:
         equal=tuple(asked["equal"]),
         metrics=dict(asked["metric"]),
     )
+    if asked.get("class_archive"):
+        command = _archived(command, asked["class_archive"])
     reference = "the default" if asked["compare"] == "default" else asked["compare"]
     return Job(command, _objective(command, asked), reference)
+
+
+def _archived(command: Command, file: Path) -> Command:
+    from trimtab.problems.runtime_tuning.system.class_archive import with_class_archive
+    from trimtab.problems.runtime_tuning.system.run import Runner
+
+    with Runner() as runner:
+        try:
+            return with_class_archive(command, file, runner)
+        except UsageError as error:
+            raise UsageError(f"--class-archive: {error}") from None
 
 
 def _together(spaces: Sequence[KnobSpace]) -> KnobSpace:
