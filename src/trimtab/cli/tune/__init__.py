@@ -60,7 +60,7 @@ def _each(
 @click.option(
     "--class-archive",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="For the JVM: an archive of the program's classes (AppCDS), as one more thing to try. Made if it is not there.",
+    help="For the JVM: an archive of the program's classes (AppCDS), one more thing to try. Made if not there.",
 )
 @click.option("--prepare", metavar="COMMAND", help="Run before each run, not measured.")
 @click.option(

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -65,7 +64,7 @@ def test_an_archive_is_made_once_and_anew_where_it_does_not_fit(h2: Command, run
     first = file.stat().st_ino
     with_class_archive(h2, file, runner)
     assert file.stat().st_ino == first
-    os.chmod(file, 0o644)
+    file.chmod(0o644)
     file.write_bytes(b"of another program")
     with_class_archive(h2, file, runner)
     assert file.stat().st_size > 1_000_000
@@ -78,7 +77,7 @@ def test_no_archive(h2: Command, runner: Runner, tmp_path: Path):
     assert "no.such.Main" in str(raised.value)
     assert not list(tmp_path.glob("*.jsa*"))
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="archive of classes .*file/x.jsa: "):
+    with pytest.raises(UsageError, match=r"archive of classes .*file/x\.jsa: "):
         with_class_archive(h2, tmp_path / "file" / "x.jsa", runner)
     echo = Command(("echo", "{gc}"), replace(h2.space, knobs=(h2.space.by_name["gc"],)))
     with pytest.raises(UsageError, match="it needs --pack jvm"):

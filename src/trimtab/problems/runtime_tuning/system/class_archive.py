@@ -8,7 +8,6 @@ class path: a JVM that it does not fit goes on without it.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -61,7 +60,7 @@ def _make(command: Command, file: Path, runner: Runner) -> None:
                 why = done.note or "the program ended without one being written"
                 said = "".join(f"\n  | {line}" for line in done.tail.splitlines()[-8:])
                 raise UsageError(f"the run that was to write an archive of classes (JDK 13 or later): {why}{said}")
-            os.replace(part, file)
+            part.replace(file)
     except OSError as error:
         raise UsageError(f"the archive of classes {file}: {error.strerror}") from None
 
