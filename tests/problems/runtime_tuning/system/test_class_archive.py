@@ -46,7 +46,7 @@ def loaded_from_archive(command: Command, value: str, folder: Path) -> bool:
     return "shared objects file (top)" in line
 
 
-def test_classes_come_from_the_archive_and_the_output_stays(h2: Command, runner: Runner, tmp_path: Path):
+def test_classes_come_from_the_archive_and_the_output_stays(h2: Command, runner: Runner, tmp_path: Path) -> None:
     file = tmp_path / "new" / "h2.jsa"
     command = with_class_archive(h2, file, runner)
     assert command.space.by_name["share"].values == (*h2.space.by_name["share"].values, "app")
@@ -58,7 +58,7 @@ def test_classes_come_from_the_archive_and_the_output_stays(h2: Command, runner:
     assert measure(command, values, runner, digests=default.digests).status == "ok"
 
 
-def test_an_archive_is_made_once_and_anew_where_it_does_not_fit(h2: Command, runner: Runner, tmp_path: Path):
+def test_an_archive_is_made_once_and_anew_where_it_does_not_fit(h2: Command, runner: Runner, tmp_path: Path) -> None:
     file = tmp_path / "h2.jsa"
     with_class_archive(h2, file, runner)
     first = file.stat().st_ino
@@ -70,7 +70,7 @@ def test_an_archive_is_made_once_and_anew_where_it_does_not_fit(h2: Command, run
     assert file.stat().st_size > 1_000_000
 
 
-def test_no_archive(h2: Command, runner: Runner, tmp_path: Path):
+def test_no_archive(h2: Command, runner: Runner, tmp_path: Path) -> None:
     other = replace(h2, argv=("java", "{jvm}", "no.such.Main"))
     with pytest.raises(UsageError, match=r"archive of classes .*exit code 1\n  \| Error: Could not find") as raised:
         with_class_archive(other, tmp_path / "x.jsa", runner)
