@@ -85,8 +85,7 @@ class Column:
     def matches(self, codes: Floats, values: Sequence[Value]) -> Bools:
         """Which codes are those of some values.  (n,)"""
         among = np.array([self.code(v) for v in values])
-        found: Bools = (np.abs(codes[:, None] - among) < SAME).any(axis=1)
-        return found
+        return np.asarray((np.abs(codes[:, None] - among) < SAME).any(axis=1), np.bool_)
 
     def orders(self, codes: Floats) -> Floats:
         """Of a permutation: which of each pair of items comes first, over the root of their number.  (n, pairs)"""
