@@ -127,7 +127,7 @@ def test_draws_are_plans_that_are_worth_what_they_say_and_beat_the_plan_without_
     plain = min(annealing.simulated(instance, ready, plan) for plan in ties.plans(ready, guide))
     meter = Meter(Task(instance, Simulator(), Budget(4000), 0))
     (start,) = drawing.drawn(ready, guide, prioritised, meter, seed=1)
-    assert 0 < meter.spent <= drawing.SHARE * 4000
+    assert 0 < meter.spent <= drawing.SHARE * 4000 + 500 / drawing.SLOWER  # in chunks
     assert annealing.simulated(instance, ready, start) <= plain
     again = drawing.drawn(ready, guide, prioritised, Meter(Task(instance, Simulator(), Budget(4000), 0)), seed=1)
     assert np.array_equal(again[0][0], start[0])

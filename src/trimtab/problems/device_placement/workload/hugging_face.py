@@ -46,6 +46,7 @@ def _words(*shape: int) -> torch.Tensor:
 def _gpt2() -> Made:
     off = {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0, "use_cache": False}
     size = {"n_embd": 256, "n_layer": 4, "n_head": 8, "n_positions": 128, "vocab_size": WORDS}
+    off |= {"bos_token_id": 0, "eos_token_id": 0}
     return build("GPT2Config", "GPT2LMHeadModel", "input_ids", **size, **off), (_words(4, 128),)
 
 
@@ -69,22 +70,23 @@ def _swin() -> Made:
     return build("SwinConfig", "SwinModel", "pixel_values", **size, **picture, **off), (torch.randn(4, 3, 96, 96),)
 
 
-def _llama(config: str = "Llama", **more: Any) -> Made:
+def _llama(config: str = "Llama", words: int = 96, **more: Any) -> Made:
     size = {
         "hidden_size": 256, "num_hidden_layers": 3, "num_attention_heads": 8, "num_key_value_heads": 4,
         "intermediate_size": 512, "vocab_size": WORDS, "use_cache": False,
     }  # fmt: skip
-    return build(f"{config}Config", f"{config}ForCausalLM", "input_ids", **{**size, **more}), (_words(4, 96),)
+    return build(f"{config}Config", f"{config}ForCausalLM", "input_ids", **{**size, **more}), (_words(4, words),)
 
 
 def _mixtral() -> Made:
-    return _llama("Mixtral", num_local_experts=4, num_experts_per_tok=2, experts_implementation=EXPERTS)
+    few = {"hidden_size": 128, "intermediate_size": 256, "experts_implementation": EXPERTS}
+    return _llama("Mixtral", num_local_experts=4, num_experts_per_tok=2, words=48, **few)
 
 
 def _qwen_moe() -> Made:
     return _llama(
-        "Qwen2Moe", num_experts=6, num_experts_per_tok=2, moe_intermediate_size=256,
-        shared_expert_intermediate_size=256, experts_implementation=EXPERTS,
+        "Qwen2Moe", num_experts=6, num_experts_per_tok=2, moe_intermediate_size=128, hidden_size=128,
+        shared_expert_intermediate_size=256, experts_implementation=EXPERTS, words=48,
     )  # fmt: skip
 
 
