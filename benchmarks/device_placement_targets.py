@@ -7,7 +7,8 @@
 `six`: DOPPLER's sharded graphs with 1 s each, ratios to HEFT with insertion and to the
 best known. `unseen`: the network alone on families that it has not seen. `warm`: the
 same search cold and warm at equal wall time on such families, with a sign test.
-`known` (only if asked): long runs, for the best known values. `papers`: the networks of 2017, 2018 and 2019 and annealing at equal simulator calls.
+`papers`: the networks of 2017, 2018 and 2019 and annealing at equal simulator calls.
+`known` (only if asked): long runs, for the best known values.
 With `--log`, finished cells are kept and skipped, so that a long run can be cut into
 pieces of `--stop-after` seconds. With `--workers`, cells of `six` and `warm` run in so
 many processes, all cells that are compared with each other in the same one; set
@@ -327,7 +328,13 @@ def warm_up() -> None:
         at_once(instance, Imitation())
 
 
-PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {"six": six, "unseen": unseen, "warm": warm, "papers": papers, "known": known}
+PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {
+    "six": six,
+    "unseen": unseen,
+    "warm": warm,
+    "papers": papers,
+    "known": known,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -21,7 +21,6 @@ from trimtab.core.task import Task
 from ..problem import Ints, Placement, PlacementInstance
 from .common import Prepared, decide, prepare, upward_rank
 
-
 IMBALANCE: Final = 0.03  # METIS's own default
 
 

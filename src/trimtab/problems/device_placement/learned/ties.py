@@ -28,7 +28,6 @@ class Guide(NamedTuple):
     ties: Floats  # (opinions, edges) s: transfer times times beliefs
 
 
-
 #: How much a broken tie costs beside an op's finish; the plan that ends first by its own reckoning is taken.
 MIXTURES: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 

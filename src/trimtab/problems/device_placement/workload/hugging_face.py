@@ -104,9 +104,11 @@ def _whisper() -> Made:
     size = {
         "d_model": 192, "encoder_layers": 3, "encoder_attention_heads": 6, "encoder_ffn_dim": 768, "decoder_layers": 3,
         "decoder_attention_heads": 6, "decoder_ffn_dim": 768, "vocab_size": WORDS, "max_source_positions": 100,
-        "max_target_positions": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 1,
+        "max_target_positions": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+        "decoder_start_token_id": 1,
     }  # fmt: skip
-    made = build("WhisperConfig", "WhisperForConditionalGeneration", "input_features", "decoder_input_ids", **size, **off)
+    names = ("input_features", "decoder_input_ids")
+    made = build("WhisperConfig", "WhisperForConditionalGeneration", *names, **size, **off)
     return made, (torch.randn(4, 80, 200), _words(4, 48))
 
 

@@ -7,6 +7,8 @@ Or those of the suite `transformers`:  ... shipping --transformers [FAMILY...]
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from .capture import capture
 from .files import save
@@ -33,7 +35,7 @@ def of_transformers(families: list[str]) -> None:
             name = f"{family}-{'training' if train else 'inference'}"
             graph, card = capture(module, inputs, name, family, train, repeats=15)
             save(SHIPPED_TRANSFORMERS / f"{name}.npz", graph, None, {**card, "transformers": version})
-            print(f"{name}: {graph.num_ops} ops, {card['whole_s'] * 1e3:.0f} ms, coverage {card['coverage']:.3f}", flush=True)
+            _say(name, graph.num_ops, card)
 
 
 def handwritten(families: list[str]) -> None:
@@ -43,7 +45,11 @@ def handwritten(families: list[str]) -> None:
             name = f"{family}-{'training' if train else 'inference'}"
             graph, card = capture(module, inputs, name, family, train, repeats=15)
             save(SHIPPED / f"{name}.npz", graph, None, card)
-            print(f"{name}: {graph.num_ops} ops, {card['whole_s'] * 1e3:.0f} ms, coverage {card['coverage']:.3f}")
+            _say(name, graph.num_ops, card)
+
+
+def _say(name: str, ops: int, card: Mapping[str, Any]) -> None:
+    print(f"{name}: {ops} ops, {card['whole_s'] * 1e3:.0f} ms, coverage {card['coverage']:.3f}", flush=True)
 
 
 if __name__ == "__main__":
