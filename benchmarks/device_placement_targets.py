@@ -48,7 +48,7 @@ BEST_KNOWN: Final[Mapping[str, tuple[float, str]]] = {
     "ffnn_192nodes": (1.0, "any search; the bound"),
     "transformer_block_215nodes": (1.455, "CP-SAT 75 s, research notes"),
     "full_transformer_layer_261nodes": (1.189, "CP-SAT 75 s, research notes"),
-    "8gpu_transformer_block": (1.7200, "tie_annealing, 8 s"),
+    "8gpu_transformer_block": (1.7079, "imitation_annealing, 10 s"),
     "8gpu_full_transformer": (1.5877, "critical_annealing, 9 s; tie_annealing, 8 s"),
 }
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
@@ -62,9 +62,9 @@ Group = Sequence[tuple[str, Callable[[], float]]]  # cells that one process make
 class Log:
     """Finished cells, on disk if asked."""
 
-    def __init__(self, path: Path | None, stop_after: float, workers: int = 1, public: bool = True) -> None:
+    def __init__(self, path: Path | None, stop_after: float, workers: int = 1) -> None:
         self.path, self.until, self.workers = path, time.perf_counter() + stop_after, workers
-        self.public = public
+        self.times, self.public, self.first_seed = dict(WARM), True, 2000  # of `warm`
         rows = path.read_text().splitlines() if path and path.exists() else []
         self.cells: Cells = {row["cell"]: row["value"] for row in map(json.loads, rows)}
 
@@ -107,8 +107,13 @@ def main() -> int:
     parser.add_argument("--stop-after", type=float, default=math.inf, help="s; begin no cell later than that")
     parser.add_argument("--workers", type=int, default=1, help="processes")
     parser.add_argument("--no-public", action="store_true", help="warm: generated graphs only, no data set needed")
+    parser.add_argument("--times", help="warm: seconds and instances, such as 0.01:100,10:50")
+    parser.add_argument("--first-seed", type=int, default=2000, help="warm: of the generated graphs")
     options = parser.parse_args()
-    log = Log(options.log, options.stop_after, options.workers, not options.no_public)
+    log = Log(options.log, options.stop_after, options.workers)
+    log.public, log.first_seed = not options.no_public, options.first_seed
+    if options.times:
+        log.times = {float(t): int(n) for t, _, n in (part.partition(":") for part in options.times.split(","))}
     met = [PARTS[name](log, options.quick) for name in options.only.split(",")]
     return 0 if all(met) or options.quick else 1
 
@@ -212,10 +217,9 @@ def six(log: Log, quick: bool) -> bool:
     return all(good)
 
 
-def held_out(count: int, public: bool) -> dict[str, PlacementInstance]:
+def held_out(count: int, public: bool, seed: int) -> dict[str, PlacementInstance]:
     """DOPPLER's transformers, if asked, and generated graphs of families that were not trained on, up to 900 ops."""
     made = {name: i for name, i in doppler().items() if i.graph.family == "transformer"} if public else {}
-    seed = 2000
     while len(made) < count:
         for instance in sharded.instances("test", 1, seed).values():
             if instance.graph.num_ops <= 900 and len(made) < count:
@@ -246,10 +250,10 @@ def warm(log: Log, quick: bool) -> bool:
     warm_up()
     good = []
     print("\nwarm: learned warm start against the cold search, held-out families; step time warm / cold")
-    for seconds, count in ({0.01: 6, 0.1: 6} if quick else WARM).items():
+    for seconds, count in ({0.01: 6, 0.1: 6} if quick else log.times).items():
         begins = BEGINNINGS if seconds < 10 else ("heuristics", "network")
         groups = {}
-        for at, (name, instance) in enumerate(held_out(count, log.public).items()):
+        for at, (name, instance) in enumerate(held_out(count, log.public, log.first_seed).items()):
             turned = begins[at % len(begins) :] + begins[: at % len(begins)]
             groups[name] = [
                 (f"warm/{seconds}/{name}/{begin}", partial(begun, instance, begin, seconds, at)) for begin in turned
