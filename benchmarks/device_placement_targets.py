@@ -2,14 +2,17 @@
 """device_placement against its targets: search, network, warm start, and the papers' networks.
 
     TRIMTAB_DATA=... python benchmarks/device_placement_targets.py [--quick] [--only six,unseen,warm,papers]
-        [--log FILE.jsonl] [--stop-after S]
+        [--log FILE.jsonl] [--stop-after S] [--workers N]
 
 `six`: DOPPLER's sharded graphs with 1 s each, ratios to HEFT with insertion and to the
 best known. `unseen`: the network alone on families that it has not seen. `warm`: the
 same search cold and warm at equal wall time on such families, with a sign test.
 `papers`: the networks of 2017, 2018 and 2019 and annealing at equal simulator calls.
+`known` (only if asked): long runs, for the best known values.
 With `--log`, finished cells are kept and skipped, so that a long run can be cut into
-pieces of `--stop-after` seconds.
+pieces of `--stop-after` seconds. With `--workers`, cells of `six` and `warm` run in so
+many processes, all cells that are compared with each other in the same one; set
+OMP_NUM_THREADS=1, and give each a core.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import multiprocessing
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +48,7 @@ BEST_KNOWN: Final[Mapping[str, tuple[float, str]]] = {
     "ffnn_192nodes": (1.0, "any search; the bound"),
     "transformer_block_215nodes": (1.455, "CP-SAT 75 s, research notes"),
     "full_transformer_layer_261nodes": (1.189, "CP-SAT 75 s, research notes"),
-    "8gpu_transformer_block": (1.7200, "tie_annealing, 8 s"),
+    "8gpu_transformer_block": (1.7079, "imitation_annealing, 10 s"),
     "8gpu_full_transformer": (1.5877, "critical_annealing, 9 s; tie_annealing, 8 s"),
 }
 SPLITS: Final[tuple[Split, ...]] = ("train", "validation", "test")
@@ -52,13 +56,15 @@ WARM: Final = {0.01: 100, 0.1: 100, 1.0: 100, 10.0: 100}  # seconds -> instances
 SEEDS: Final = (1, 2, 3)
 
 Cells = dict[str, float]
+Group = Sequence[tuple[str, Callable[[], float]]]  # cells that one process makes, one after the other
 
 
 class Log:
     """Finished cells, on disk if asked."""
 
-    def __init__(self, path: Path | None, stop_after: float) -> None:
-        self.path, self.until = path, time.perf_counter() + stop_after
+    def __init__(self, path: Path | None, stop_after: float, workers: int = 1) -> None:
+        self.path, self.until, self.workers = path, time.perf_counter() + stop_after, workers
+        self.times, self.public, self.first_seed = dict(WARM), True, 2000  # of `warm`
         rows = path.read_text().splitlines() if path and path.exists() else []
         self.cells: Cells = {row["cell"]: row["value"] for row in map(json.loads, rows)}
 
@@ -66,21 +72,48 @@ class Log:
         if cell not in self.cells:
             if time.perf_counter() > self.until:
                 return math.nan
-            self.cells[cell] = make()
-            if self.path:
-                with self.path.open("a") as file:
-                    file.write(json.dumps({"cell": cell, "value": self.cells[cell]}) + "\n")
+            self._keep(cell, make())
         return self.cells[cell]
+
+    def fill(self, groups: Sequence[Group]) -> None:
+        """Make what is missing, in processes that inherit what is compiled."""
+        _AHEAD[:] = [[(cell, make) for cell, make in group if cell not in self.cells] for group in groups]
+        if self.workers == 1:
+            return  # `get` will
+        with multiprocessing.get_context("fork").Pool(self.workers) as pool:
+            for made in pool.imap_unordered(partial(_make, until=self.until), range(len(_AHEAD)), chunksize=1):
+                for cell, value in made:
+                    self._keep(cell, value)
+
+    def _keep(self, cell: str, value: float) -> None:
+        self.cells[cell] = value
+        if self.path:
+            with self.path.open("a") as file:
+                file.write(json.dumps({"cell": cell, "value": value}) + "\n")
+
+
+_AHEAD: list[Group] = []
+
+
+def _make(at: int, until: float) -> list[tuple[str, float]]:
+    return [(cell, make()) for cell, make in _AHEAD[at] if time.perf_counter() < until]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="a few cells of each part")
-    parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas")
+    parser.add_argument("--only", default="six,unseen,warm,papers", help="parts, with commas")
     parser.add_argument("--log", type=Path, help="JSONL of finished cells")
     parser.add_argument("--stop-after", type=float, default=math.inf, help="s; begin no cell later than that")
+    parser.add_argument("--workers", type=int, default=1, help="processes")
+    parser.add_argument("--no-public", action="store_true", help="warm: generated graphs only, no data set needed")
+    parser.add_argument("--times", help="warm: seconds and instances, such as 0.01:100,10:50")
+    parser.add_argument("--first-seed", type=int, default=2000, help="warm: of the generated graphs")
     options = parser.parse_args()
-    log = Log(options.log, options.stop_after)
+    log = Log(options.log, options.stop_after, options.workers)
+    log.public, log.first_seed = not options.no_public, options.first_seed
+    if options.times:
+        log.times = {float(t): int(n) for t, _, n in (part.partition(":") for part in options.times.split(","))}
     met = [PARTS[name](log, options.quick) for name in options.only.split(",")]
     return 0 if all(met) or options.quick else 1
 
@@ -108,6 +141,25 @@ def doppler() -> dict[str, PlacementInstance]:
     return {name: every[name] for name in BEST_KNOWN}
 
 
+def known(log: Log, quick: bool) -> bool:
+    """What long searches find on DOPPLER's transformers: candidates for `BEST_KNOWN`."""
+    warm_up()
+    seconds, seeds = (0.5, SEEDS[:1]) if quick else (10.0, range(10, 18))
+    graphs = {name: i for name, i in doppler().items() if i.graph.family == "transformer"}
+
+    def run(name: str, begin: str, seed: int) -> tuple[str, Callable[[], float]]:
+        cell = f"known/{name}/{begin}/{seconds}/{seed}"
+        return cell, partial(searched, graphs[name], CriticalAnnealing(begin), Budget(seconds=seconds), seed)
+
+    log.fill([[run(name, begin, seed)] for name in graphs for begin in ("ties", "network") for seed in seeds])
+    print(f"\nknown: step time / lower bound, least of {len(seeds)} runs of {seconds:g} s")
+    for name, instance in graphs.items():
+        for begin in ("ties", "network"):
+            least = np.nanmin([log.get(*run(name, begin, seed)) for seed in seeds]) / step_time_bound(instance)
+            print(f"  {name:34s}{begin:10s}{least:8.4f}  (best known {BEST_KNOWN[name][0]:.4f})")
+    return True
+
+
 def geomean(values: list[float]) -> float:
     return float(np.exp(np.mean(np.log(values))))
 
@@ -132,7 +184,14 @@ def six(log: Log, quick: bool) -> bool:
     print(f"\nsix: step time / lower bound; annealing with {seconds:g} s, mean of {len(seeds)} seeds")
     heads = ("best known", "HEFT", "kept ties", "network", *solvers)
     print(f"{'graph':34s}" + "".join(f"{head:>14s}" for head in heads))
-    for name, instance in doppler().items():
+    graphs = doppler()
+
+    def run(name: str, label: str, seed: int) -> tuple[str, Callable[[], float]]:
+        cell = f"six/{name}/{label}/{seconds}/{seed}"
+        return cell, partial(searched, graphs[name], solvers[label](), Budget(seconds=seconds), seed)
+
+    log.fill([[run(name, label, seed) for label in solvers] for name in graphs for seed in seeds])
+    for name, instance in graphs.items():
         row = {
             "best known": BEST_KNOWN[name][0] * step_time_bound(instance),
             "HEFT": at_once(instance, Heuristic("heft")),
@@ -142,12 +201,8 @@ def six(log: Log, quick: bool) -> bool:
         row["network"] = at_once(instance, Imitation())
         slowest = max(slowest, time.perf_counter() - clock)
         row["kept ties"] = at_once(instance, KeptTies())
-        for label, make in solvers.items():
-            values = []
-            for seed in seeds:
-                run = partial(searched, instance, make(), Budget(seconds=seconds), seed)
-                values.append(log.get(f"six/{name}/{label}/{seconds}/{seed}", run))
-            row[label] = float(np.mean(values))
+        for label in solvers:
+            row[label] = float(np.mean([log.get(*run(name, label, seed)) for seed in seeds]))
         for label, value in row.items():
             ratios.setdefault(label, []).append(value / step_time_bound(instance))
         print(f"{name:34s}" + "".join(f"{ratios[head][-1]:14.4f}" for head in heads))
@@ -162,10 +217,9 @@ def six(log: Log, quick: bool) -> bool:
     return all(good)
 
 
-def held_out(count: int) -> dict[str, PlacementInstance]:
-    """DOPPLER's transformers and generated graphs of families that were not trained on, up to 900 ops."""
-    made = {name: i for name, i in doppler().items() if i.graph.family == "transformer"}
-    seed = 2000
+def held_out(count: int, public: bool, seed: int) -> dict[str, PlacementInstance]:
+    """DOPPLER's transformers, if asked, and generated graphs of families that were not trained on, up to 900 ops."""
+    made = {name: i for name, i in doppler().items() if i.graph.family == "transformer"} if public else {}
     while len(made) < count:
         for instance in sharded.instances("test", 1, seed).values():
             if instance.graph.num_ops <= 900 and len(made) < count:
@@ -196,17 +250,18 @@ def warm(log: Log, quick: bool) -> bool:
     warm_up()
     good = []
     print("\nwarm: learned warm start against the cold search, held-out families; step time warm / cold")
-    for seconds, count in ({0.01: 6, 0.1: 6} if quick else WARM).items():
-        begins = BEGINNINGS if seconds < 1 else ("heuristics", "network")
-        found: dict[str, list[float]] = {begin: [] for begin in begins}
-        for at, (name, instance) in enumerate(held_out(count).items()):
-            prepare(instance)
+    for seconds, count in ({0.01: 6, 0.1: 6} if quick else log.times).items():
+        begins = BEGINNINGS if seconds < 10 else ("heuristics", "network")
+        groups = {}
+        for at, (name, instance) in enumerate(held_out(count, log.public, log.first_seed).items()):
             turned = begins[at % len(begins) :] + begins[: at % len(begins)]
-            row = {}
-            for begin in turned:
-                features.cache_clear()
-                run = partial(searched, instance, CriticalAnnealing(begin), Budget(seconds=seconds), at)
-                row[begin] = log.get(f"warm/{seconds}/{name}/{begin}", run)
+            groups[name] = [
+                (f"warm/{seconds}/{name}/{begin}", partial(begun, instance, begin, seconds, at)) for begin in turned
+            ]
+        log.fill(list(groups.values()))
+        found: dict[str, list[float]] = {begin: [] for begin in begins}
+        for group in groups.values():
+            row = {cell.rpartition("/")[2]: log.get(cell, make) for cell, make in group}
             if not any(map(math.isnan, row.values())):
                 for begin, value in row.items():
                     found[begin].append(math.log(value))
@@ -216,6 +271,13 @@ def warm(log: Log, quick: bool) -> bool:
             judged(seconds, "network / ties", warm - np.array(found["ties"]))
         good.append(judged(seconds, "network / cold", warm - cold))
     return all(good)
+
+
+def begun(instance: PlacementInstance, begin: str, seconds: float, seed: int) -> float:
+    """Step time of the search, s; what it knows of the instance beforehand is what the simulator needs."""
+    prepare(instance)
+    features.cache_clear()
+    return searched(instance, CriticalAnnealing(begin), Budget(seconds=seconds), seed)
 
 
 def judged(seconds: float, which: str, logs: Any) -> bool:
@@ -270,7 +332,13 @@ def warm_up() -> None:
         at_once(instance, Imitation())
 
 
-PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {"six": six, "unseen": unseen, "warm": warm, "papers": papers}
+PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {
+    "six": six,
+    "unseen": unseen,
+    "warm": warm,
+    "papers": papers,
+    "known": known,
+}
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -76,6 +76,7 @@ PROBLEM: Final = Problem(
         "chunks": _heuristic("chunks"),
         "contiguous": lazy(f"{__name__}.baselines:ContiguousSplit", extra="fast"),
         "metis": lazy(f"{__name__}.baselines:MetisCut", extra="placement"),
+        "mt_kahypar": lazy(f"{__name__}.baselines:KaHyParCut", extra="placement"),
         "scotch": lazy(f"{__name__}.baselines:ScotchMap", extra="placement"),
         "heft": _heuristic("heft"),
         "critical_path": _heuristic("critical_path"),

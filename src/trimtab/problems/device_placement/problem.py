@@ -39,6 +39,7 @@ METRICS: Final = (
     Metric("max_load_ratio", "1"),  # to the lower bound
     Metric("peak_memory", "B"),  # of the fullest device
     Metric("memory_ratio", "1"),  # largest share of its own memory that a device fills
+    Metric("live_memory", "B", optional=True),  # see simulator/liveness.py; not in max_load links
 )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from trimtab.core.errors import Unavailable
 from trimtab.core.task import Budget, Task
-from trimtab.problems.device_placement.baselines import MetisCut, ScotchMap
+from trimtab.problems.device_placement.baselines import KaHyParCut, MetisCut, ScotchMap
 from trimtab.problems.device_placement.baselines.common import prepare, repaired
 from trimtab.problems.device_placement.baselines.cuts import undirected
 from trimtab.problems.device_placement.problem import PlacementInstance, homogeneous
@@ -17,8 +17,8 @@ from trimtab.problems.device_placement.simulator import Simulator
 from ..made import graph_of
 
 
-@pytest.mark.parametrize("solver", [MetisCut(), ScotchMap()], ids=["metis", "scotch"])
-def test_two_thick_halves_are_cut_at_the_thin_edge(solver: MetisCut | ScotchMap) -> None:
+@pytest.mark.parametrize("solver", [MetisCut(), KaHyParCut(), ScotchMap()], ids=["metis", "mt_kahypar", "scotch"])
+def test_two_thick_halves_are_cut_at_the_thin_edge(solver: MetisCut | KaHyParCut | ScotchMap) -> None:
     edges = [(a, b, 100.0) for half in (0, 6) for a in range(half, half + 5) for b in range(a + 1, half + 6)]
     instance = PlacementInstance(
         graph_of([1.0] * 12, [*edges, (5, 6, 100.0)]), homogeneous("two", 2, kind="core", bandwidth=1.0)

@@ -9,7 +9,8 @@ import pytest
 from trimtab.core.errors import UnknownName
 from trimtab.core.task import Budget, Task
 from trimtab.problems.device_placement.baselines.common import prepare
-from trimtab.problems.device_placement.learned import annealing, moves, ties
+from trimtab.problems.device_placement.baselines.search import Meter
+from trimtab.problems.device_placement.learned import annealing, drawing, moves, ties
 from trimtab.problems.device_placement.learned.annealing import CriticalAnnealing
 from trimtab.problems.device_placement.problem import LINKS, Placement, PlacementInstance, homogeneous
 from trimtab.problems.device_placement.simulator import Simulator, step_times, timeline
@@ -116,3 +117,23 @@ def test_what_the_network_learnt_from_is_said_by_the_search_too() -> None:
     assert not CriticalAnnealing("ties").trained_on
     with pytest.raises(UnknownName, match="heuristics"):
         CriticalAnnealing("nowhere")
+
+
+@pytest.mark.parametrize("links", LINKS)
+def test_draws_are_plans_that_are_worth_what_they_say_and_beat_the_plan_without_noise(links: str) -> None:
+    instance = next(i for s in range(50) if (i := sharded.draw("attention", s)).topology.links == links)
+    ready, prioritised = prepare(instance), instance.topology.queue == "priority"
+    guide = ties.every_tie(instance, ready)
+    plain = min(annealing.simulated(instance, ready, plan) for plan in ties.plans(ready, guide))
+    meter = Meter(Task(instance, Simulator(), Budget(4000), 0))
+    (start,) = drawing.drawn(ready, guide, prioritised, meter, seed=1)
+    assert 0 < meter.spent <= drawing.SHARE * 4000 + 500 / drawing.SLOWER  # in chunks
+    assert annealing.simulated(instance, ready, start) <= plain
+    again = drawing.drawn(ready, guide, prioritised, Meter(Task(instance, Simulator(), Budget(4000), 0)), seed=1)
+    assert np.array_equal(again[0][0], start[0])
+
+
+def test_without_budget_nothing_is_drawn() -> None:
+    instance = sharded.draw("chain", 1)
+    meter = Meter(Task(instance, Simulator(), Budget(0), 0))
+    assert drawing.drawn(prepare(instance), ties.every_tie(instance, prepare(instance)), False, meter, 0) == []

@@ -3,7 +3,7 @@
 
 from .chain import ContiguousSplit
 from .cp_sat import CpSat
-from .cuts import MetisCut, ScotchMap
+from .cuts import KaHyParCut, MetisCut, ScotchMap
 from .heuristics import HEURISTICS, Heuristic
 from .ideals import IdealSplit, contiguous_optimum
 from .search import SEARCHES, Search
@@ -15,6 +15,7 @@ __all__ = [
     "CpSat",
     "Heuristic",
     "IdealSplit",
+    "KaHyParCut",
     "MetisCut",
     "ScotchMap",
     "Search",

@@ -2,9 +2,8 @@
 """`CriticalAnnealing`: the anytime search, from constructed placements or from the network's.
 
 Cold and warm are the same compiled walk (`moves`) at the same heat for the same
-time. What the network adds is where it begins, and the strength of ties: cold, a
-tie is as strong as its transfer is long; warm, as the network believes that its
-ends share a device. Its time counts.
+time. What ties or the network add is where it begins: their plans, and what half of
+the time, but no more than so many draws, finds around them (`drawing`).
 """
 
 from __future__ import annotations
@@ -18,19 +17,19 @@ from trimtab.core.errors import Unavailable, UnknownName
 from trimtab.core.task import Task
 
 from ..baselines import listing
-from ..baselines.common import Prepared, prepare, repaired, upward_rank
+from ..baselines.common import Prepared, prepare, repaired
 from ..baselines.heuristics import HEURISTICS
 from ..baselines.search import Meter
 from ..problem import Floats, Placement, PlacementInstance
 from ..simulator.engine import makespan, new_state, overfull
 from ..simulator.pack import Ints32, ranks
 from . import moves
-from .ties import Start, plans, transfer_seconds
+from .drawing import drawn
+from .ties import Guide, Start, every_tie, plans, transfer_seconds
 
 BEGINNINGS: Final = ("heuristics", "ties", "network")
-HOT: Final = 0.01  # shares of the step time
-PER_OP: Final = 0.5  # at least so much of an op's part of its device's time, which is more on small graphs
-COLD: Final = 0.001
+HEAT: Final = 0.2  # of an op's mean part of its device's time
+COOLED: Final = 0.1  # of the heat is left at the end
 PLANS: Final = 3  # of those that ties or the network make
 CONSTRUCTED: Final = ("heft", "m_etf", "chunks")
 
@@ -39,19 +38,20 @@ class CriticalAnnealing:
     """Simulated annealing with clusters and critical paths, from one of `BEGINNINGS`.
 
     ``heuristics``: the best of HEFT, m-ETF and chunks. ``ties``: of these and of plans
-    that keep ties together (`KeptTies`). ``network``: of the former and of the network's plans.
+    that keep ties together (`KeptTies`, and draws around them). ``network``: of the first
+    and of the network's plans, and draws around them.
     """
 
     track = "search"
 
-    def __init__(self, begin: str = "heuristics", hot: float = HOT, cold: float = COLD) -> None:
+    def __init__(self, begin: str = "heuristics", heat: float = HEAT, cooled: float = COOLED) -> None:
         if begin not in BEGINNINGS:
             raise UnknownName("beginning", begin, BEGINNINGS)
-        self.begin, self.hot, self.cold = begin, hot, cold
+        self.begin, self.heat, self.cooled = begin, heat, cooled
 
     @property
     def config(self) -> dict[str, Any]:
-        return {"begin": self.begin, "hot": self.hot, "cold": self.cold}
+        return {"begin": self.begin, "heat": self.heat, "cooled": self.cooled}
 
     @property
     def trained_on(self) -> frozenset[str]:
@@ -66,28 +66,33 @@ class CriticalAnnealing:
         instance = task.instance
         meter = Meter(task)
         ready = prepare(instance)
-        seconds = transfer_seconds(ready)
-        starts, strength = constructed(instance, ready, task.seed), transfer_strength(seconds)
-        if self.begin == "ties":
-            starts = [*plans(ready, [upward_rank(ready, instance)], seconds)[:PLANS], *starts]
-        elif self.begin == "network":
-            from .imitation import Imitation
-
-            better, strength = Imitation().guidance(instance, ready)
-            starts = [*better[:PLANS], *starts]
-        where, priority = search(instance, ready, starts, strength, meter, task.seed, self.hot, self.cold)
+        starts = constructed(instance, ready, task.seed)
+        if (guide := self._guide(instance, ready)) is not None:
+            prioritised = instance.topology.queue == "priority"
+            starts = [*plans(ready, guide)[:PLANS], *starts]
+            starts = [*drawn(ready, guide, prioritised, meter, task.seed), *starts]
+        where, priority = search(instance, ready, starts, meter, task.seed, self.heat, self.cooled)
         device = repaired(instance, where)[ready.unit]
         placement = Placement(device, priority if instance.topology.queue == "priority" else None)
         meter.settle(placement)
         return placement
 
+    def _guide(self, instance: PlacementInstance, ready: Prepared) -> Guide | None:
+        if self.begin == "heuristics":
+            return None
+        if self.begin == "ties":
+            return every_tie(instance, ready)
+        from .imitation import Imitation
+
+        return Imitation().guide(instance, ready)
+
 
 def search(
-    instance: PlacementInstance, ready: Prepared, starts: Sequence[Start], strength: Floats, meter: Meter, seed: int,
-    hot: float = HOT, cold: float = COLD,
+    instance: PlacementInstance, ready: Prepared, starts: Sequence[Start], meter: Meter, seed: int,
+    heat: float = HEAT, cooled: float = COOLED,
 ) -> Start:  # fmt: skip
-    """The best decision found within the meter's budget, cooled over all of it."""
-    p, near = ready.packed, neighbourhood(instance, ready, strength)
+    """The best decision found within the meter's budget, cooled over all of it: what starts cost is heat lost."""
+    p, near = ready.packed, neighbourhood(instance, ready, transfer_strength(transfer_seconds(ready)))
     affordable = starts[: max(1, meter.left())]
     values = [simulated(instance, ready, start) for start in affordable]
     meter.spent += len(affordable)
@@ -95,10 +100,10 @@ def search(
     order = np.argsort(-priority, kind="stable").astype(np.int32)
     begin: Ints32 = where.astype(np.int32)
     b = moves.Incumbent(begin.copy(), order.copy(), begin, order, np.array([np.inf, np.inf]))
-    hot = max(hot, PER_OP * instance.topology.num_devices / instance.graph.num_ops)
+    hot = heat * instance.topology.num_devices / instance.graph.num_ops
     leg = 0
     while (calls := meter.left()) > 1:
-        now, then = (hot * (cold / hot) ** meter.progress(more) for more in (0, calls))
+        now, then = (hot * cooled ** meter.progress(more) for more in (0, calls))
         leg_seed = (seed * 1_000_003 + leg) % (1 << 31)
         moves.anneal(p, near, b, instance.topology.queue == "priority", calls, now, then, leg_seed)
         meter.spent += calls

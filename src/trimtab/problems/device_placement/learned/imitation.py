@@ -14,10 +14,10 @@ from trimtab.core.task import Task
 from trimtab.kit.weights import CardedWeights, load_weights
 
 from ..baselines.common import Prepared, decide, prepare, upward_rank
-from ..problem import Floats, Placement, PlacementInstance
+from ..problem import Placement, PlacementInstance
 from .features import features
 from .network import Weights, forward, shapes
-from .ties import MIXTURES, Start, plans
+from .ties import MIXTURES, Guide, plans
 
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "imitation.safetensors"
 
@@ -40,15 +40,15 @@ class Imitation(CardedWeights):
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
         instance = task.instance
         ready = prepare(instance)
-        where, priority = self.guidance(instance, ready)[0][0]
+        where, priority = plans(ready, self.guide(instance, ready))[0]
         return decide(instance, where, priority)
 
-    def guidance(self, instance: PlacementInstance, ready: Prepared) -> tuple[list[Start], Floats]:
-        """Plans, the most promising first, and beliefs that the ends of edges share a device.  (edges,)"""
+    def guide(self, instance: PlacementInstance, ready: Prepared) -> Guide:
+        """Orders by upward ranks and by the network's starts; ties as it believes in them, and, second, all ties."""
         f = features(instance)
         together, start = forward(self.weights, f)
         belief = 1.0 / (1.0 + np.exp(-together))
-        return plans(ready, [upward_rank(ready, instance), -start], f.seconds * belief), belief
+        return Guide([upward_rank(ready, instance), -start], np.stack([f.seconds * belief, f.seconds]))
 
     @classmethod
     def load(cls, path: Path) -> Imitation:

@@ -8,7 +8,7 @@ decoder's rule alone is worth much where transfers are long.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,14 @@ from ..problem import Floats, Ints, Placement, PlacementInstance
 from .decode import decode
 
 Start = tuple[Ints, Floats]  # devices of units, priorities of ops
+
+
+class Guide(NamedTuple):
+    """What the decoder is told."""
+
+    orders: Sequence[Floats]  # (ops,) each: importance
+    ties: Floats  # (opinions, edges) s: transfer times times beliefs
+
 
 #: How much a broken tie costs beside an op's finish; the plan that ends first by its own reckoning is taken.
 MIXTURES: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
@@ -35,14 +43,19 @@ class KeptTies:
 
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
         ready = prepare(task.instance)
-        where, priority = plans(ready, [upward_rank(ready, task.instance)], transfer_seconds(ready))[0]
+        where, priority = plans(ready, every_tie(task.instance, ready))[0]
         return decide(task.instance, where, priority)
 
 
-def plans(ready: Prepared, importances: Sequence[Floats], tie: Floats) -> list[Start]:
-    """A plan of each mixture in each order, those first that end first by their own reckoning. `tie` (edges,) s"""
+def every_tie(instance: PlacementInstance, ready: Prepared) -> Guide:
+    """Upward ranks, and all ties believed in."""
+    return Guide([upward_rank(ready, instance)], transfer_seconds(ready)[None])
+
+
+def plans(ready: Prepared, guide: Guide) -> list[Start]:
+    """A plan of each mixture in each order, by the first opinion; those first that end first by their own reckoning."""
     made, ends = [], []
-    for importance in importances:
+    for importance in guide.orders:
         for weight in MIXTURES:
             where, begin, end = decode(
                 ready.packed,
@@ -51,7 +64,7 @@ def plans(ready: Prepared, importances: Sequence[Floats], tie: Floats) -> list[S
                 ready.unit_workspace,
                 ready.unit_cost,
                 np.ascontiguousarray(importance, np.float64),
-                tie,
+                guide.ties[0],
                 weight,
             )
             made.append((np.asarray(where, np.int64), -np.asarray(begin)))

@@ -24,6 +24,7 @@ from .imitation import Imitation
 from .network import shapes
 from .refining import refine
 from .teaching import Lesson, lesson
+from .ties import plans
 from .torch_network import torch_forward
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class _Kept:
         log = []
         for instance in self._instances:
             ready = prepare(instance)
-            plan = Imitation(weights).guidance(instance, ready)[0][0]
+            plan = plans(ready, Imitation(weights).guide(instance, ready))[0]
             heft = constructed(instance, ready, 0)[0]
             log.append(np.log(simulated(instance, ready, plan) / simulated(instance, ready, heft)))
         return float(np.exp(np.mean(log)))

@@ -14,7 +14,8 @@ from trimtab.core.outcome import Outcome
 from ..bounds import load_bound, step_time_bound
 from ..problem import Floats, Placement, PlacementInstance, memory
 from . import engine
-from .pack import pack, ranks
+from .liveness import live_memory
+from .pack import Ints32, Packed, pack, ranks
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,15 @@ class Simulator:
             return Outcome({}, feasible=False, note=flaw)
         packed = pack(instance)
         device = decision.device.astype(np.int32)
-        step = engine.makespan(packed, device, ranks(instance, decision.priority), engine.new_state(packed))
+        state = engine.new_state(packed)
+        step = engine.makespan(packed, device, ranks(instance, decision.priority), state)
         load = float(engine.loads(packed, device).max())
         used = memory(instance, decision.device)
         least_step, least_load = step_time_bound(instance), load_bound(instance)
+        live: dict[str, float] = {}
+        if instance.topology.links != "max_load":
+            start, end = _times(packed, device, state)
+            live["live_memory"] = float(live_memory(instance, decision.device, start, end).max())
         return Outcome(
             {
                 "step_time": float(step),
@@ -39,6 +45,7 @@ class Simulator:
                 "max_load_ratio": load / least_load if least_load else 1.0,
                 "peak_memory": float(used.max()),
                 "memory_ratio": float((used / np.maximum(instance.topology.memory_bytes, 1.0)).max()),
+                **live,
             }
         )
 
@@ -52,6 +59,11 @@ def timeline(instance: PlacementInstance, decision: Placement) -> tuple[Floats, 
     state = engine.new_state(packed)
     device = decision.device.astype(np.int32)
     engine.makespan(packed, device, ranks(instance, decision.priority), state)
+    return _times(packed, device, state)
+
+
+def _times(packed: Packed, device: Ints32, state: engine.State) -> tuple[Floats, Floats]:
+    """Start and end of every op of the run that `state` has made."""
     start = state.op_times[engine.START].copy()
     return start, start + packed.cost[np.arange(len(start)), device]
 

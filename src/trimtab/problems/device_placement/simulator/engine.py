@@ -20,7 +20,7 @@ Python, and agrees to the last bit.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -34,6 +34,9 @@ WAITS, PREVIOUS, NEXT, PLACE = range(4)
 HEAD, TAIL, HEAP_START, HEAP_SIZE = range(4)
 READY, START = range(2)
 FREE, LINK_FREE, NEXT_START = range(3)
+
+#: Of indices that can't be negative: compiled code then does not ask whether they are.
+U: Final[Any] = np.uint64
 
 
 class State(NamedTuple):
@@ -109,11 +112,11 @@ def begin(p: Packed, device: Ints32, rank: Ints32, s: State) -> None:
         for d in range(1, k):
             s.devices[HEAP_START, d] += s.devices[HEAP_START, d - 1] + slack
     for i in range(n):
-        s.ops[WAITS, i] = p.input_start[i + 1] - p.input_start[i]
+        s.ops[WAITS, i] = p.waits[i]
         s.op_times[READY, i] = 0.0
-    for i in range(n):
-        if s.ops[WAITS, i] == 0:
-            enqueue(s, i, device[i])
+    for x in range(len(p.first)):
+        i = U(p.first[x])
+        enqueue(s, i, U(device[i]))
 
 
 @compiled
@@ -134,27 +137,30 @@ def advance(
         if p.links == SWITCH and s.counts[1] > 0 and s.pending_time[0] <= at:
             switch(p, device, s)
             continue
-        i = take(rank, s, d, at)
+        here = U(d)
+        i = U(take(rank, s, here, at))
+        cost = p.cost[i, here]
+        end = at + cost
+        free = end + p.overhead[here] if cost > 0.0 else end
         if limit < np.inf:
-            if at + tail[i] > limit or at + rest[d] > limit:
+            if at + tail[i] > limit or at + rest[here] > limit:
                 return False
-            rest[d] -= p.cost[i, d] + (p.overhead[d] if p.cost[i, d] > 0.0 else 0.0)
-        end = at + p.cost[i, d]
+            rest[here] -= cost + (p.overhead[here] if cost > 0.0 else 0.0)
         s.op_times[START, i] = at
         s.ops[PLACE, i] = s.counts[0]
-        s.device_times[FREE, d] = end + p.overhead[d] if p.cost[i, d] > 0.0 else end
+        s.device_times[FREE, here] = free
         s.counts[0] += 1
-        for t in range(p.tensor_start[i], p.tensor_start[i + 1]):
+        for t in range(U(p.tensor_start[i]), U(p.tensor_start[i + U(1)])):
             if p.links == PARALLEL:
-                for r in range(p.reader_start[t], p.reader_start[t + 1]):
-                    c = p.reader[r]
-                    e = device[c]
-                    deliver(s, c, e, end if e == d else end + (p.alpha[d, e] + p.beta[d, e] * p.bytes[t]))
+                for r in range(U(p.reader_start[t]), U(p.reader_start[t + U(1)])):
+                    c = U(p.reader[r])
+                    e = U(device[c])
+                    deliver(s, c, e, end if e == here else end + (p.alpha[here, e] + p.beta[here, e] * p.bytes[t]))
             elif p.links == BUS:
-                bus(p, device, s, t, d, end)
+                bus(p, device, s, t, here, end)
             else:
-                request(p, device, s, t, d, end)
-        note_next(s, d)
+                request(p, device, s, t, here, end)
+        note_next(s, here)
     return True
 
 
@@ -163,9 +169,8 @@ def take(rank: Ints32, s: State, d: int, at: float) -> int:
     """The op that device d starts."""
     if len(rank) == 0:
         return dequeue(s, d)
-    while s.devices[HEAD, d] >= 0 and s.op_times[READY, s.devices[HEAD, d]] <= at:
-        i = dequeue(s, d)
-        heap_push(s, d, i, rank)
+    while s.devices[HEAD, d] >= 0 and s.op_times[READY, U(s.devices[HEAD, d])] <= at:
+        heap_push(s, d, dequeue(s, d), rank)
     return heap_pop(s, d, rank)
 
 
@@ -176,7 +181,7 @@ def note_next(s: State, d: int) -> None:
     if s.devices[HEAP_SIZE, d] > 0:
         at = s.device_times[FREE, d]
     elif s.devices[HEAD, d] >= 0:
-        at = max(s.device_times[FREE, d], s.op_times[READY, s.devices[HEAD, d]])
+        at = max(s.device_times[FREE, d], s.op_times[READY, U(s.devices[HEAD, d])])
     s.device_times[NEXT_START, d] = at
 
 
@@ -195,17 +200,19 @@ def enqueue(s: State, i: int, d: int) -> None:
     """Into the device's queue, sorted by (ready, op); most belong at its end."""
     at = s.op_times[READY, i]
     before = s.devices[TAIL, d]
-    while before >= 0 and (s.op_times[READY, before] > at or (s.op_times[READY, before] == at and before > i)):
-        before = s.ops[PREVIOUS, before]
-    after = s.devices[HEAD, d] if before < 0 else s.ops[NEXT, before]
+    while before >= 0 and (
+        s.op_times[READY, U(before)] > at or (s.op_times[READY, U(before)] == at and before > np.int64(i))
+    ):
+        before = s.ops[PREVIOUS, U(before)]
+    after = s.devices[HEAD, d] if before < 0 else s.ops[NEXT, U(before)]
     s.ops[PREVIOUS, i] = before
     s.ops[NEXT, i] = after
     if after < 0:
         s.devices[TAIL, d] = i
     else:
-        s.ops[PREVIOUS, after] = i
+        s.ops[PREVIOUS, U(after)] = i
     if before >= 0:
-        s.ops[NEXT, before] = i
+        s.ops[NEXT, U(before)] = i
     else:
         s.devices[HEAD, d] = i
         if s.devices[HEAP_SIZE, d] == 0:
@@ -215,10 +222,10 @@ def enqueue(s: State, i: int, d: int) -> None:
 @inlined
 def dequeue(s: State, d: int) -> int:
     i: int = s.devices[HEAD, d]
-    after = s.ops[NEXT, i]
+    after = s.ops[NEXT, U(i)]
     s.devices[HEAD, d] = after
     if after >= 0:
-        s.ops[PREVIOUS, after] = -1
+        s.ops[PREVIOUS, U(after)] = -1
     else:
         s.devices[TAIL, d] = -1
     return i
@@ -263,8 +270,9 @@ def heap_pop(s: State, d: int, rank: Ints32) -> int:
 def bus(p: Packed, device: Ints32, s: State, t: int, d: int, end: float) -> None:
     """One transfer of tensor t over the producer's only way out, to all readers elsewhere at once."""
     slowest = -1.0
-    for r in range(p.reader_start[t], p.reader_start[t + 1]):
-        e = device[p.reader[r]]
+    first, end_of = U(p.reader_start[t]), U(p.reader_start[t + U(1)])
+    for r in range(first, end_of):
+        e = U(device[U(p.reader[r])])
         if e != d:
             slowest = max(slowest, p.alpha[d, e] + p.beta[d, e] * p.bytes[t])
     there = end
@@ -272,9 +280,9 @@ def bus(p: Packed, device: Ints32, s: State, t: int, d: int, end: float) -> None
         there = max(end, s.device_times[LINK_FREE, d]) + slowest
         s.device_times[LINK_FREE, d] = there + p.gap
     s.arrival[t] = there
-    for r in range(p.reader_start[t], p.reader_start[t + 1]):
-        c = p.reader[r]
-        e = device[c]
+    for r in range(first, end_of):
+        c = U(p.reader[r])
+        e = U(device[c])
         deliver(s, c, e, end if e == d else there)
 
 
@@ -283,14 +291,14 @@ def request(p: Packed, device: Ints32, s: State, t: int, d: int, end: float) -> 
     """Readers beside the producer have tensor t; for each other device that reads it the switch gets a request."""
     k = p.cost.shape[1]
     asked = np.uint64(0)
-    for r in range(p.reader_start[t], p.reader_start[t + 1]):
-        c = p.reader[r]
-        e = device[c]
+    for r in range(U(p.reader_start[t]), U(p.reader_start[t + U(1)])):
+        c = U(p.reader[r])
+        e = U(device[c])
         if e == d:
             deliver(s, c, e, end)
-        elif not (asked >> np.uint64(e)) & np.uint64(1):
-            asked |= np.uint64(1) << np.uint64(e)
-            at, key = s.counts[1], t * k + e
+        elif not (asked >> e) & np.uint64(1):
+            asked |= np.uint64(1) << e
+            at, key = s.counts[1], np.int64(t) * k + np.int64(e)
             s.counts[1] += 1
             while at > 0:
                 up = (at - 1) >> 1
@@ -334,7 +342,7 @@ def switch(p: Packed, device: Ints32, s: State) -> None:
     s.device_times[LINK_FREE, 0] = there + p.gap
     for r in range(p.reader_start[t], p.reader_start[t + 1]):
         if device[p.reader[r]] == e:
-            deliver(s, p.reader[r], e, there)
+            deliver(s, U(p.reader[r]), U(e), there)
 
 
 @inlined

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from trimtab.kit.compiled import compiled
+from trimtab.kit.compiled import compiled, inlined
 
 from ..problem import BUS, MAX_LOAD, PARALLEL, Floats, Ints, Placement, PlacementInstance, topological_order
 from .engine import (
@@ -28,6 +28,7 @@ from .engine import (
     advance,
     begin,
     finish,
+    heaviest,
     loads,
     new_state,
 )
@@ -168,9 +169,9 @@ def _resume_many(
 def _moved_loads(
     p: Packed, device: Ints32, load: Floats, readers: Ints32, ops: Ints32, first: Ints32, to: Ints32
 ) -> Floats:
-    out = np.empty(len(to))
+    out, after = np.empty(len(to)), np.empty(len(load))
     for x in range(len(to)):
-        out[x] = _moved_load(p, device, load, readers, ops[first[x] : first[x + 1]], to[x])
+        out[x] = _moved_load(p, device, load, after, readers, ops[first[x] : first[x + 1]], to[x])
     return out
 
 
@@ -280,7 +281,7 @@ def _count_readers(p: Packed, device: Ints32, readers: Ints32) -> None:
             readers[t, device[p.reader[r]]] += 1
 
 
-@compiled
+@inlined
 def _transfer(p: Packed, readers: Ints32, load: Floats, t: int, d: int, sign: float) -> None:
     """Add or take away what tensor t costs its maker, on device d, and its readers."""
     slowest = 0.0
@@ -294,25 +295,26 @@ def _transfer(p: Packed, readers: Ints32, load: Floats, t: int, d: int, sign: fl
         load[d] += sign * slowest
 
 
-@compiled
-def _moved_load(p: Packed, device: Ints32, load: Floats, readers: Ints32, moved: Ints32, to: int) -> float:
-    """The heaviest load after a move; `device` and `readers` are left as they were."""
-    after = load.copy()
+@inlined
+def _moved_load(
+    p: Packed, device: Ints32, load: Floats, after: Floats, readers: Ints32, moved: Ints32, to: int
+) -> float:
+    """The heaviest load after a move, all loads in `after`; `device` and `readers` are left as they were."""
+    for d in range(len(load)):
+        after[d] = load[d]
     home = device[moved[0]]
     if home != to:
         _shift(p, device, after, readers, moved, home, to)
-        most: float = after.max()
         for x in range(len(moved)):  # back: only the bookkeeping
             i = moved[x]
             for y in range(p.input_start[i], p.input_start[i + 1]):
                 readers[p.inputs[y], to] -= 1
                 readers[p.inputs[y], home] += 1
             device[i] = home
-        return most
-    return float(after.max())
+    return heaviest(after)
 
 
-@compiled
+@inlined
 def _shift(p: Packed, device: Ints32, load: Floats, readers: Ints32, moved: Ints32, home: int, to: int) -> None:
     """One op after the other: its tensors and its inputs are taken away, and added again where it is now."""
     for x in range(len(moved)):

@@ -24,6 +24,8 @@ class Packed(NamedTuple):
     tensor_op: Ints32  # (tensors,)
     input_start: Ints32  # (ops + 1,)
     inputs: Ints32  # (edges,) tensors that op i reads: inputs[input_start[i]] ...
+    waits: Ints32  # (ops,) tensors that op i reads
+    first: Ints32  # ops that read none, ascending
     bytes: Floats  # (tensors,)
     alpha: Floats  # (devices, devices) s
     beta: Floats  # (devices, devices) s per B
@@ -41,6 +43,7 @@ def pack(instance: PlacementInstance) -> Packed:
     graph, topology = instance.graph, instance.topology
     n, tensors, k = graph.num_ops, len(graph.tensor_op), topology.num_devices
     by_reader = np.argsort(graph.edge_op, kind="stable")
+    waits = np.bincount(graph.edge_op, minlength=n).astype(np.int32)
     return Packed(
         instance.cost,
         _starts(graph.tensor_op, n),
@@ -49,6 +52,8 @@ def pack(instance: PlacementInstance) -> Packed:
         graph.tensor_op.astype(np.int32),
         _starts(graph.edge_op[by_reader], n),
         graph.edge_tensor[by_reader].astype(np.int32),
+        waits,
+        np.flatnonzero(waits == 0).astype(np.int32),
         np.ascontiguousarray(graph.tensor_bytes, np.float64),
         np.ascontiguousarray(topology.alpha_s, np.float64),
         np.ascontiguousarray(topology.beta_s_per_B, np.float64),

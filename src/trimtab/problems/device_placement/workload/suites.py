@@ -6,6 +6,8 @@ suite           an instance                                                     
 ==============  =====================================================================  =======================
 (shipped)       a graph that trimtab exported from PyTorch and profiled on one core,   39, 15, 33
                 on three sets of devices (`TOPOLOGIES`)
+transformers    the same of models that the library transformers builds from           12, 12, 30
+                configurations: random weights, ops profiled on one core
 doppler         a sharded graph of DOPPLER (ICLR 2026), on 4 or 8 accelerators         1, 1, 4
 tarnawski       a profiled graph of Tarnawski et al. (NeurIPS 2020) for a full         4, 2, 10
                 pipeline: 3 or 6 accelerators and a CPU
@@ -30,6 +32,7 @@ from trimtab.core.problem import Split
 from ..problem import DeviceTopology, OpGraph, PlacementInstance
 
 SHIPPED: Final = Path(__file__).parents[1] / "shipped"
+SHIPPED_TRANSFORMERS: Final = SHIPPED / "transformers"
 
 Suite = Callable[[Split], Mapping[str, PlacementInstance]]
 
@@ -38,6 +41,13 @@ FAMILIES: Final[Mapping[Split, tuple[str, ...]]] = {
     "train": ("gpt2", "bert", "resnet", "vgg", "mixer", "densenet", "sharded_chain"),
     "validation": ("vit", "unet", "sharded_ffn"),
     "test": ("llama", "mixtral", "t5", "inception", "gnmt", "sharded_transformer"),
+}
+
+#: Of those that were built from configurations of transformers; a family's split is that of the shipped one.
+TRANSFORMERS: Final[Mapping[Split, tuple[str, ...]]] = {
+    "train": ("gpt2", "bert"),
+    "validation": ("vit", "swin"),
+    "test": ("llama", "mixtral", "qwen_moe", "t5", "whisper"),
 }
 
 #: Of public graphs.
@@ -51,9 +61,19 @@ PUBLIC: Final[Mapping[str, Split]] = {
 @cache
 def shipped(split: Split) -> Mapping[str, PlacementInstance]:
     """What comes with trimtab: nothing to fetch."""
+    return _profiled(SHIPPED, FAMILIES[split])
+
+
+@cache
+def transformers(split: Split) -> Mapping[str, PlacementInstance]:
+    """Models of the library transformers, as shipped."""
+    return _profiled(SHIPPED_TRANSFORMERS, TRANSFORMERS[split])
+
+
+def _profiled(folder: Path, families: tuple[str, ...]) -> Mapping[str, PlacementInstance]:
     made: dict[str, PlacementInstance] = {}
-    for family in FAMILIES[split]:
-        for path in sorted(SHIPPED.glob(f"{family}-*.npz")):
+    for family in families:
+        for path in sorted(folder.glob(f"{family}-*.npz")):
             graph = load_graph(path)
             for name, topology in TOPOLOGIES.items():
                 made[f"{graph.name}-{name}"] = PlacementInstance(graph, topology(graph))
@@ -188,6 +208,7 @@ def piper(split: Split) -> Mapping[str, PlacementInstance]:
 
 
 SUITES: Final[Mapping[str, Suite]] = {
+    "transformers": transformers,
     "doppler": doppler,
     "tarnawski": tarnawski,
     "tarnawski-step": tarnawski_step,
