@@ -101,6 +101,13 @@ def test_what_outlives_the_program_for_too_long_is_killed(runner: Runner, tmp_pa
     assert time.monotonic() - began < 5
 
 
+def test_memory_of_one_process_whatever_ours_is(tmp_path: Path) -> None:
+    ballast = bytearray(200 << 20)
+    ballast[::4096] = b"x" * len(ballast[::4096])
+    with Runner() as runner:
+        test_memory_of_one_process(runner, tmp_path)
+
+
 def test_memory_of_one_process(runner: Runner, tmp_path: Path) -> None:
     small = runner.run(python("pass"), tmp_path)
     large = runner.run(python("x = bytearray(100 << 20); x[::4096] = b'x' * len(x[::4096])"), tmp_path)

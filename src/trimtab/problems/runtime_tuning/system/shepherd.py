@@ -101,9 +101,8 @@ class Herd:
             kill(pid)
 
     def account(self) -> dict[str, Any]:
-        floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         # Until it execs, a child counts our own memory as its own: below that, the samples know better.
-        single = self.largest if self.largest > floor or not self.peak else 0
+        single = self.largest if self.largest > high_water() or not self.peak else 0
         return {
             "cpu": self.cpu,
             "wall": (self.ended or time.monotonic()) - self.started,
@@ -112,6 +111,17 @@ class Herd:
             "stopped": self.stopped,
             "processes": self.processes,
         }
+
+
+def high_water() -> int:
+    """The most memory that this program has had, bytes.
+
+    Not ``ru_maxrss``: that is also of what was there before the exec, the caller's, which may be many times as much.
+    """
+    words = read("/proc/self/status").partition("VmHWM:")[2].split(maxsplit=1)
+    if words:
+        return int(words[0]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def start(job: dict[str, Any]) -> int:
