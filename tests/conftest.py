@@ -17,6 +17,8 @@ hypothesis.settings.load_profile("trimtab")
 #: Part of a test's id -> why it may be skipped even where everything is installed (TRIMTAB_REQUIRE_ALL=1).
 MAY_SKIP = {
     "test_builtin.py::test_solver[block_throughput-osaca]": "half a second a block; its own tests ask it a few",
+    "test_builtin.py::test_solver[runtime_tuning-smac]": "builds pyrfr from source, with swig; in the benchmark only",
+    "test_builtin.py::test_solver[runtime_tuning-opentuner]": "of 2022, large; in the benchmark only",
     "runtime_tuning/packs/test_packs.py::test_the_tool_takes_random_configurations[clang]": "clang is large",
     "runtime_tuning/packs/test_packs.py::test_the_default_changes_nothing[clang]": "clang is large",
     "runtime_tuning/packs/test_packs.py::test_a_change_of_one_knob_is_told_of_it_alone[clang]": "clang is large",

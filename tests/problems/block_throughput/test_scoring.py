@@ -76,10 +76,10 @@ def test_kinds() -> None:
 
 
 @settings(max_examples=30)
-@given(st.lists(st.floats(0.1, 50), min_size=6, max_size=6), st.floats(0.2, 5))
+@given(st.lists(st.floats(0.1, 50), min_size=6, max_size=6), st.sampled_from([0.25, 0.5, 2.0, 8.0]))
 def test_tau_is_scipys_and_does_not_change_with_a_scale(values: list[float], scale: float) -> None:
     predicted = np.array(values)
     first, second = metrics(Prediction(predicted)), metrics(Prediction(predicted * scale))
     expected = float(kendalltau(predicted, TRUTH).statistic)
     assert first["kendall_tau"] == pytest.approx(0.0 if np.isnan(expected) else expected)
-    assert second["kendall_tau"] == pytest.approx(first["kendall_tau"], abs=0.2)  # ties may come and go by rounding
+    assert second["kendall_tau"] == first["kendall_tau"]  # powers of 2: nothing is rounded, no tie comes or goes

@@ -111,4 +111,4 @@ def _cut(
     for d in range(1, k):
         if best[d - 1, n] < best[d, n]:
             best[d, n], cut[d, n] = best[d - 1, n], n
-    return best[k - 1, n], cut
+    return float(best[k - 1, n]), cut

@@ -9,6 +9,7 @@ what does not fit is moved afterwards.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,13 +52,14 @@ class ScotchMap:
         k = instance.topology.num_devices
         if k == 1 or ready.num_units == 1:
             return decide(instance, np.zeros(ready.num_units, np.int64))
+        os.environ.setdefault("SCOTCH_DETERMINISTIC", "1")  # its threads race for the answer otherwise
         scotch = need("scotchpy", extra="placement", purpose="the baseline 'scotch'")
         start, near, weight, edge_weight = undirected(ready)
         graph, architecture, strategy = scotch.Graph(), scotch.Arch(), scotch.Strat()
         graph.build(verttab=start, edgetab=near, velotab=weight, edlotab=edge_weight)
         architecture.cmplt(k)
         part = np.zeros(ready.num_units, np.int64)
-        scotch.common.libscotch.SCOTCH_randomReset()  # the same answer every time
+        scotch.common.libscotch.SCOTCH_randomReset()
         graph.map(architecture, strategy, parttab=part)
         return decide(instance, part, upward_rank(ready, instance))
 

@@ -261,7 +261,7 @@ def change(v: int, sign: int, touch_start: Ints32, touch: Ints32, made: Flags, r
             more += transfer[t]
         elif paid and not pays:
             more -= transfer[t]
-    return more
+    return float(more)
 
 
 @compiled
@@ -326,7 +326,7 @@ def _search(
             depth += 1
             path[depth], pointer[depth], added[depth] = there, step_start[there], v
             work_below[depth] = work
-            comm += change(v, 1, touch_start, touch, made, readers, transfer, inside, has_maker)
+            comm += change(int(v), 1, touch_start, touch, made, readers, transfer, inside, has_maker)
             time_a += more_a
             time_b += more_b
             size += kept[v]

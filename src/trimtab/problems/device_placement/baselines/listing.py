@@ -82,7 +82,7 @@ def data_ready(p: Packed, device: Ints32, end: Floats, i: int, d: int) -> float:
         e = device[j]
         there = end[j] if e == d else end[j] + p.alpha[e, d] + p.beta[e, d] * p.bytes[t]
         at = max(at, there)
-    return at
+    return float(at)
 
 
 @inlined

@@ -57,7 +57,7 @@ def decode(
             if where[u] >= 0 and where[u] != d:
                 continue
             if where[u] < 0 and not (
-                unit_cost[u, d] < np.inf and has_room(kept, work, p, unit_bytes[u], unit_workspace[u], d)
+                unit_cost[u, d] < np.inf and has_room(kept, work, p, float(unit_bytes[u]), float(unit_workspace[u]), d)
             ):
                 continue
             if p.links == MAX_LOAD:
@@ -151,7 +151,7 @@ def attraction(p: Packed, device: Ints32, edge_of: Ints32, tie: Floats, i: int, 
                     shared = min(tie[r], tie[edge_of[x]])
                     pull[d] += shared
                     total += shared
-    return total
+    return float(total)
 
 
 @inlined

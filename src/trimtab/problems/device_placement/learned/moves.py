@@ -111,11 +111,11 @@ def anneal(
                 op = w.path[at]
                 to = w.rank[w.blocker[at]]
             pushed, back = op, w.rank[op]
-            insert(b.order, w.rank, op, to)
+            insert(b.order, w.rank, op, int(to))
         elif kind < ORDERING + SWAPS:
-            count = swap(p, h, b.where, w, h.unit[op], h.unit[np.random.randint(n)])
+            count = swap(p, h, b.where, w, int(h.unit[op]), int(h.unit[np.random.randint(n)]))
         else:
-            count = shift(p, h, b.where, w, h.unit[op], k, done)
+            count = shift(p, h, b.where, w, int(h.unit[op]), k, done)
         if count == 0 and pushed < 0:
             continue
         limit = now - heat * now * np.log(
@@ -131,7 +131,7 @@ def anneal(
             for x in range(count):
                 place(p, h, b.where, w, w.moved[x], w.origin[x])
             if pushed >= 0:
-                insert(b.order, w.rank, pushed, back)
+                insert(b.order, w.rank, pushed, int(back))
 
 
 @inlined
@@ -232,7 +232,7 @@ def shift(p: Packed, h: Neighbourhood, where: Ints32, w: Scratch, u: int, k: int
     while done < top and count < most:
         v = w.moved[done]
         w.origin[done] = old
-        place(p, h, where, w, v, d)
+        place(p, h, where, w, v, int(d))
         done += 1
         count += 1
         for y in range(h.near_start[v], h.near_start[v + 1]):
@@ -307,5 +307,5 @@ def supplier(p: Packed, w: Scratch, s: State, i: int) -> int:
         if e != d:
             there += p.alpha[e, d] + p.beta[e, d] * p.bytes[t]
         if there > latest:
-            found, latest = j, there
+            found, latest = int(j), there
     return found

@@ -46,7 +46,7 @@ def refine(
         for group in optimiser.param_groups:
             group["lr"] = RATE * (1.0 - step / steps)
         chosen = rng.choice(len(instances), min(GRAPHS, len(instances)), replace=False)
-        loss = sum(_surrogate(weights, instances[at], known[at], rng) for at in chosen)
+        loss: Any = sum(_surrogate(weights, instances[at], known[at], rng) for at in chosen)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights.values(), 1.0)

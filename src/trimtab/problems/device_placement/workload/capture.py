@@ -122,13 +122,14 @@ def maker(target: str) -> Callable[[], tuple[Any, tuple[Any, ...]]]:
         raise InvalidInstance(f"{path} does not run: {type(error).__name__}: {error}") from error
     finally:
         sys.path.pop(0)
-    function: Any = getattr(loaded, name, None)
-    if not callable(function):
+    given: Any = getattr(loaded, name, None)
+    if not callable(given):
         raise UsageError(f"{path} has no function {name!r}")
 
     def made() -> tuple[Any, tuple[Any, ...]]:
         try:
-            module, inputs = function()
+            answer: Any = given()
+            module, inputs = answer
         except Exception as error:
             raise InvalidInstance(f"{target}: expected (module, inputs); {type(error).__name__}: {error}") from error
         return module, tuple(inputs)
