@@ -5,7 +5,9 @@ Each program is a jar of Debian's with an input made from a seed, started as a u
 would, once per run (`workload.java`). Every method has 40 trials and 10 minutes, measures in the same
 way, and its answer is proved in fresh pairs against the default. What a program
 prints or writes must be as by default, and it may take no more memory than that,
-and a tenth. Everything is kept in --out, so that the same command goes on.
+and a tenth. An archive of the program's classes (AppCDS), made by one run of the default
+beforehand, is among the values of the knob `share`; --plain does without.
+Everything is kept in --out, so that the same command goes on.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ from pathlib import Path
 
 from trimtab.problems.runtime_tuning.problem import Constraint, Objective
 from trimtab.problems.runtime_tuning.solvers import optimiser
+from trimtab.problems.runtime_tuning.system.class_archive import with_class_archive
 from trimtab.problems.runtime_tuning.system.journal import Journal
 from trimtab.problems.runtime_tuning.system.meter import Live
 from trimtab.problems.runtime_tuning.system.run import Runner
 from trimtab.problems.runtime_tuning.system.tuning import Answer, Listener, Plan, Tuning
 from trimtab.problems.runtime_tuning.workload import targets
 
-PROGRAMS = ("h2", "xalan", "saxon", "rhino", "closure", "jython", "batik", "fop", "ecj", "javacc")
+PROGRAMS = ("h2", "xalan", "saxon", "rhino", "closure", "jython", "batik", "fop", "ecj", "javacc", "luindex")
 TRIALS, SECONDS, PAIRS = 40, 600.0, 12
 MEMORY = 1.1  # of what the default takes
 METHODS = ("portfolio", "random")
@@ -44,33 +47,36 @@ def main() -> int:
     parser.add_argument("--methods", default=",".join(METHODS))
     parser.add_argument("--seconds", type=float, default=math.inf, help="stop after these; the same command goes on")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plain", action="store_true", help="without an archive of the program's classes")
     parser.add_argument("--out", type=Path, default=Path("runs/jvm"))
     options = parser.parse_args()
     names = options.programs.split(",") if options.programs else list(PROGRAMS[: 2 if options.quick else None])
-    out = options.out / "quick" if options.quick else options.out
+    out = options.out / ("plain" if options.plain else "archive") / ("quick" if options.quick else "")
     trials = 15 if options.quick else TRIALS
     until = time.monotonic() + options.seconds
     answers: dict[tuple[str, str], Answer] = {}
     try:
-        for method in options.methods.split(","):
-            for name in names:
-                answers[name, method] = tune(name, method, out, options.seed, trials, until)
+        for name in names:
+            for method in options.methods.split(","):
+                answers[name, method] = tune(name, method, out, options.seed, trials, until, plain=options.plain)
                 print(line(name, method, answers[name, method]), flush=True)
     except TimeUp:
         print("unfinished: the same command goes on")
     return report(answers, names, judged=not options.quick and time.monotonic() < until)
 
 
-def tune(name: str, method: str, out: Path, seed: int, trials: int, until: float) -> Answer:
+def tune(name: str, method: str, out: Path, seed: int, trials: int, until: float, *, plain: bool) -> Answer:
     """One method on one program; goes on with its journal."""
     live = targets.live(f"java-{name}")
     command = live.command
     assert command is not None
     header = {"command": command.describe(), "seed": seed}
     with Runner() as runner, Journal(out / f"{name}-{method}-{seed}.jsonl", header) as journal:
+        if not plain:
+            command = with_class_archive(command, out / f"{name}.jsa", runner)
         meter = Live(command, runner)
         objective = Objective(constraints=(Constraint("rss", MEMORY * probe(meter, journal)),))
-        target = replace(live, objective=objective)
+        target = replace(live, space=command.space, objective=objective, command=command)
 
         def check(*_: object) -> None:
             if time.monotonic() > until:
@@ -79,7 +85,7 @@ def tune(name: str, method: str, out: Path, seed: int, trials: int, until: float
         tuner = optimiser(method, target, seed, trials)
         plan = Plan(trials, SECONDS, pairs=PAIRS)
         listener = Listener(check, check, check)
-        return Tuning(live.space, objective, tuner, [meter], journal, seed, plan, listener).run()
+        return Tuning(target.space, objective, tuner, [meter], journal, seed, plan, listener).run()
 
 
 def probe(meter: Live, journal: Journal) -> float:

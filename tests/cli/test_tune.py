@@ -151,6 +151,9 @@ def test_several_at_a_time_are_pinned(tune: Tune, tmp_path: Path) -> None:
         (("--budget", "soon"), ("echo", "{x}", "{y}"), "--budget: 'soon' is not a time such as"),
         (("--metric", "tps"), ("echo", "{x}", "{y}"), "--metric: 'tps' is not NAME=VALUE"),
         (("--pack", "jmv"), ("echo", "{x}", "{y}"), "Did you mean 'jvm'?"),
+        (("--prepare", 'make "x'), ("echo", "{x}", "{y}"), "--prepare 'make \"x' is no command: no closing quotation"),
+        (("--template", "prog.py"), ("echo", "{x}", "{y}"), "nothing reads it; write {run}/prog.py where"),
+        (("--class-archive", "x.jsa"), ("echo", "{x}", "{y}"), "--class-archive: an archive of classes is for the JVM"),
         (("--resume", "."), (), "holds no run of tuning"),
         (("--resume", "."), ("echo", "{x}"), "--resume stands alone"),
     ],
@@ -175,6 +178,19 @@ def test_the_default_that_fails_ends_it_at_once_with_what_it_said(tune: Tune, tm
     assert answer.code == 2
     assert "fails with every knob at its default" in answer.err and "  | cannot open display" in answer.err
     assert tune("--trials", "4").code == 0  # the folder is free for another command
+
+
+def test_an_objective_of_nothing_ends_it_with_the_reason(tune: Tune) -> None:
+    answer = tune("--metric", r"n=n = (\d+)", "--objective", "n", command=("echo", "n = 0", "{x}", "{y}"))
+    assert answer.code == 2 and "the objective 'n' must be above 0 to be compared as a ratio, got 0" in answer.err
+
+
+def test_a_constraint_that_the_default_breaks_is_said(tune: Tune) -> None:
+    answer = tune("--trials", "3", "--constraint", "rss<=1kB")
+    assert answer.code == 0
+    assert answer.out.startswith(
+        "No gain: nothing was found that keeps rss <= 1 kB and is better. Mind that the default"
+    )
 
 
 def test_another_command_in_the_same_folder(tune: Tune) -> None:

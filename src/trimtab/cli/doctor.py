@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import trimtab
+from trimtab.core.errors import MissingTool
 from trimtab.core.extras import tool_version
 from trimtab.data import cache_folder
 
@@ -20,10 +21,17 @@ from .options import verb
 from .screen import emit, show, table
 
 TOOLS = {  # program: (what wants it, the Debian package)
-    "java": ("extra spark", "openjdk-17-jre-headless"),
+    "java": ("extra spark; pack jvm", "openjdk-17-jre-headless"),
     "llvm-mca-19": ("the baselines llvm_mca", "llvm-19"),
     "cc": ("measuring blocks: the system of block_throughput", "gcc libc6-dev"),
     "git": ("the environment block of a report", "git"),
+    "gcc": ("pack gcc", "gcc libc6-dev"),
+    "clang": ("pack clang", "clang"),
+    "postgres": ("the system of join_ordering; pack postgresql", "postgresql"),
+    "redis-server": ("pack redis", "redis-server"),
+    "sqlite3": ("pack sqlite", "sqlite3"),
+    "zstd": ("pack zstd", "zstd"),
+    "xz": ("pack xz", "xz-utils"),
 }
 NOT_LISTED = ("all",)  # the union of the others
 
@@ -68,16 +76,29 @@ def _narrow_first(item: tuple[str, tuple[readiness.Requirement, ...]]) -> tuple[
 def _tools() -> list[dict[str, str]]:
     rows = []
     for tool, (purpose, debian) in TOOLS.items():
-        path = shutil.which(tool)
+        path = _program(tool)
         rows.append(
             {
                 "tool": tool,
                 "for": purpose,
-                "version": tool_version(Path(path)) if path else "",
+                "version": tool_version(path) if path else "",
                 "mend": "" if path else f"apt-get install {debian}",
             }
         )
     return rows
+
+
+def _program(tool: str) -> Path | None:
+    """On PATH, or where Debian keeps PostgreSQL's server, which is not on it."""
+    found = shutil.which(tool)
+    if found is None and tool == "postgres":
+        from trimtab.kit.postgresql import binaries
+
+        try:
+            return binaries() / tool
+        except MissingTool:
+            return None
+    return Path(found) if found else None
 
 
 def _places() -> list[dict[str, str]]:
@@ -127,7 +148,7 @@ def _print(report: dict[str, Any]) -> None:
         "places": ("place", "path", "mend"),
     }.items():
         rows = [[row[c] or ("ok" if c == "mend" else "-") for c in columns] for row in report[title]]
-        show(table([*columns[:-1], ""], rows))
+        show(table([*columns[:-1], ""], rows, whole=() if title == "places" else ("",)))  # commands, to be copied
         show("")
     threads = report["threads"]
     torch = "not installed" if threads["torch"] is None else threads["torch"]

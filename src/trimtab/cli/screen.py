@@ -55,14 +55,16 @@ def show(renderable: RenderableType) -> None:
     console().print(renderable)
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> Table:
-    """A table without lines; the columns named in `right` hold numbers."""
+def table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = (), whole: Sequence[str] = ()
+) -> Table:
+    """A table without lines; the columns named in `right` hold numbers, and those in `whole` are never broken."""
     from rich.table import Table
 
     made = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for place, column in enumerate(columns):
         justify: Literal["left", "right"] = "right" if column in right else "left"
-        made.add_column(column, justify=justify, overflow="fold", no_wrap=place == 0 or column in right)
+        made.add_column(column, justify=justify, overflow="fold", no_wrap=place == 0 or column in (*right, *whole))
     for row in rows:
         made.add_row(*row)
     return made

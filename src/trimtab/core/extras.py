@@ -50,7 +50,8 @@ def tool_version(path: Path) -> str:
         done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    match = re.search(r"\d+(?:\.\d+)+|\d+", done.stdout + done.stderr)
+    said = done.stdout + done.stderr  # "zstd command line interface 64-bits v1.5.4"
+    match = re.search(r"\d+(?:\.\d+)+", said) or re.search(r"\d+", said)
     return match.group() if match else ""
 
 

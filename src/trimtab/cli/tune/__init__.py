@@ -58,6 +58,11 @@ def _each(
 @_each("--env", amounts.named, "Environment, with {knob} in it. Repeatable.", "environment")
 @click.option("--template", multiple=True, type=_FILE, help="A file with {knob} in it, filled in as {run}/ITS-NAME.")
 @click.option("--stdin", type=_FILE, help="What the command reads.")
+@click.option(
+    "--class-archive",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="For the JVM: an archive of the program's classes (AppCDS), one more thing to try. Made if not there.",
+)
 @click.option("--prepare", metavar="COMMAND", help="Run before each run, not measured.")
 @click.option(
     "--timeout", metavar="TIME", callback=amounts.option(amounts.seconds), help="Of a run. Default: 10 x the default's."

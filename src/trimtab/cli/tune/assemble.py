@@ -14,7 +14,8 @@ from trimtab.core.errors import UnknownName, UsageError
 from trimtab.problems.runtime_tuning import packs, spacefile
 from trimtab.problems.runtime_tuning.problem import Constraint, Objective
 from trimtab.problems.runtime_tuning.space import KnobSpace
-from trimtab.problems.runtime_tuning.system.command import MEASURES, Command
+from trimtab.problems.runtime_tuning.system import placeholders
+from trimtab.problems.runtime_tuning.system.command import MEASURES, RUN, Command
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,46 @@ def job(words: Sequence[str], asked: Mapping[str, Any]) -> Job:
         files={path.name: path.read_text(encoding="utf-8") for path in asked["template"]},
         folder=Path.cwd(),
         stdin=asked["stdin"].resolve() if asked["stdin"] else None,
-        prepare=tuple(shlex.split(asked["prepare"])) if asked["prepare"] else (),
+        prepare=_words(asked["prepare"]) if asked["prepare"] else (),
         in_shell=asked["shell"],
         seconds=asked["timeout"] or 300.0,
         exit_code=asked["exit_code"],
         equal=tuple(asked["equal"]),
         metrics=dict(asked["metric"]),
     )
+    _check_templates(command)
+    if asked.get("class_archive"):
+        command = _archived(command, asked["class_archive"])
     reference = "the default" if asked["compare"] == "default" else asked["compare"]
     return Job(command, _objective(command, asked), reference)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise UsageError(f"--prepare {text!r} is no command: {str(error).lower()}") from None
+
+
+def _check_templates(command: Command) -> None:
+    """Does anything look into the directory that they are written to?"""
+    texts = (*command.argv, *command.prepare, *command.environment.values())
+    if command.files and RUN not in placeholders.used(texts):
+        name = next(iter(command.files))
+        raise UsageError(
+            f"--template {name}: nothing reads it; write {{{RUN}}}/{name} where the command names that file"
+        )
+
+
+def _archived(command: Command, file: Path) -> Command:
+    from trimtab.problems.runtime_tuning.system.class_archive import with_class_archive
+    from trimtab.problems.runtime_tuning.system.run import Runner
+
+    with Runner() as runner:
+        try:
+            return with_class_archive(command, file, runner)
+        except UsageError as error:
+            raise UsageError(f"--class-archive: {error}") from None
 
 
 def _together(spaces: Sequence[KnobSpace]) -> KnobSpace:

@@ -41,7 +41,7 @@ def recall(folder: Path) -> tuple[Path, list[str], dict[str, Any]]:
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
         asked = dict(told["asked"])
-        asked |= {name: Path(asked[name]) if asked[name] else None for name in ("space", "stdin")}
+        asked |= {name: Path(asked[name]) if asked.get(name) else None for name in ("space", "stdin", "class_archive")}
         asked["template"] = [Path(name) for name in asked["template"]]
         return Path(told["folder"]), list(map(str, told["words"])), asked
     except OSError:

@@ -36,6 +36,10 @@ def headline(job: Job, answer: Answer) -> str:
     """The finding, in a sentence or two."""
     proof, metric = answer.proof, job.objective.metric
     if proof is None:
+        over = job.objective.broken(answer.session.rows[0].trial.metrics)
+        if over:
+            limits = " and ".join(f"{c.metric} <= {show(c.metric, c.limit)}" for c in over)
+            return f"No gain: nothing was found that keeps {limits} and is better. Mind that the default breaks it."
         return "No significant gain: nothing that was tried looked better than the default. Keep the default."
     if proof.verdict == "fails":
         return "No gain: the best that was found does not always do its work. Keep the default."

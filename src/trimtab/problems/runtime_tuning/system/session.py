@@ -204,6 +204,8 @@ class Session:
             reading = meter.read(self.space.default)
         status = self._status(reading)
         if status not in ("ok", "constraint"):
+            if reading.status == "ok":
+                self.objective.loss(reading.metrics)  # says what is wrong with the number
             raise broken(reading)
         return Shot(True, status, reading.metrics, reading.seconds, reading.note)
 

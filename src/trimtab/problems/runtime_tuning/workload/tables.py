@@ -10,9 +10,10 @@ redis        CPU time of the server under redis-benchmark                     22
 postgresql   CPU time of the server under pgbench                             31      2 %
 xalan        CPU time of a JVM that transforms XML                            36     22 %
 rhino        CPU time of a JVM that runs JavaScript                           36     22 %
+h2           CPU time of a JVM that runs SQL                                  35      2 %
 ===========  ============================================================  =====  =======
 
-The JVM's tables have a knob more than the pack: `verify`, one of whose four values the
+Xalan's and Rhino's have a knob more than the pack: `verify`, one of whose four values the
 JDK refuses. Nothing says so beforehand: a constraint that has to be found out.
 """
 
