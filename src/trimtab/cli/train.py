@@ -130,7 +130,8 @@ def _means(
     outcomes = [judge.evaluate(i, solver.solve(Task(i, judge, Budget(0), seed)), seed=seed) for i in instances]
     if not outcomes:
         return {}
-    return {m.name: sum(o.metrics[m.name] for o in outcomes) / len(outcomes) for m in problem.metrics}
+    told = [m.name for m in problem.metrics if not (m.optional and any(m.name not in o.metrics for o in outcomes))]
+    return {name: sum(o.metrics[name] for o in outcomes) / len(outcomes) for name in told}
 
 
 def _save(solver: Any, name: str, out: Path, card: dict[str, Any]) -> None:

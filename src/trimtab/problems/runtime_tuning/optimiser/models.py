@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
@@ -25,11 +24,11 @@ _AT_ONCE: Final = 96
 class Fits:
     """Hyper-parameters of the Gaussian processes, each search begun where the last one ended."""
 
-    def __init__(self, encoding: Encoding, objective: Objective, priors: Sequence[Prior]) -> None:
+    def __init__(self, encoding: Encoding, objective: Objective, prior: Prior) -> None:
         self._encoding = encoding
         self._metrics = tuple(c.metric for c in objective.constraints)
-        self._kernels = [Kernel(encoding.owner, encoding.feature_owner, encoding.size, prior) for prior in priors]
-        self._thetas: list[Floats | None] = [None for _ in priors]
+        self.kernel = Kernel(encoding.owner, encoding.feature_owner, encoding.size, prior)
+        self.theta: Floats | None = None
         self.of_metric: dict[str, Floats] = {}
         self._learnt_at = self._rounds = 0
 
@@ -42,28 +41,15 @@ class Fits:
             return
         self._learnt_at = count
         self._rounds += 1
-        observed = history.observed(Scale.of(losses))
-        pairs = zip(self._kernels, self._thetas, strict=True)
-        self._thetas = [self._fitted(kernel, history, observed, theta, steps) for kernel, theta in pairs]
+        self.theta = self._fitted(history, history.observed(Scale.of(losses)), self.theta, steps)
         for name in self._metrics if count <= 20 or self._rounds % 4 == 0 else ():
             found = history.metric(name)
             if found is not None and len(found.rows) >= _LEAST:
                 standard, _, _ = _standardised(found)
-                start = self.of_metric.get(name)
-                self.of_metric[name] = self._fitted(self._kernels[0], history, standard, start, steps)
+                self.of_metric[name] = self._fitted(history, standard, self.of_metric.get(name), steps)
 
-    def _fitted(self, kernel: Kernel, history: History, observed: Observed, start: Floats | None, steps: int) -> Floats:
-        return learn(kernel, data_of(self._encoding, observed, history.codes[observed.rows]), start, steps)
-
-    @property
-    def ready(self) -> bool:
-        """Have there been enough results?"""
-        return self._thetas[0] is not None
-
-    def smooths(self, observed: Observed, codes: Floats) -> list[Smooth]:
-        """The Gaussian processes of the objective."""
-        pairs = zip(self._kernels, self._thetas, strict=True)
-        return [smooth(self._encoding, k, theta, observed, codes) for k, theta in pairs if theta is not None]
+    def _fitted(self, history: History, observed: Observed, start: Floats | None, steps: int) -> Floats:
+        return learn(self.kernel, data_of(self._encoding, observed, history.codes[observed.rows]), start, steps)
 
     def metric(self, history: History, name: str) -> Smooth | None:
         """A model of the logarithm of a metric; None before there are a few values."""
@@ -71,18 +57,19 @@ class Fits:
         if theta is None or found is None:
             return None
         standard, middle, unit = _standardised(found)
-        model = smooth(self._encoding, self._kernels[0], theta, standard, history.codes[found.rows])
+        model = smooth(self._encoding, self.kernel, theta, standard, history.codes[found.rows])
         return Smooth(self._encoding, model.gp, middle, unit)
 
 
 class Models:
     """The portfolio, the hidden rules and the constraints.
 
-    bold: by which standard deviations are widened. rng: of the forest.
+    theta: hyper-parameters of the objective's Gaussian process. bold: by which
+    standard deviations are widened. rng: of the forest.
     """
 
     def __init__(
-        self, encoding: Encoding, objective: Objective, history: History, fits: Fits, bold: float,
+        self, encoding: Encoding, objective: Objective, history: History, fits: Fits, theta: Floats, bold: float,
         rng: np.random.Generator,
     ) -> None:  # fmt: skip
         self.scale = Scale.of(history.losses())
@@ -90,7 +77,7 @@ class Models:
         self._bold = bold
         self._rows = history.codes
         told = self._rows[self.observed.rows]
-        members: list[Smooth | Trees] = [*fits.smooths(self.observed, told)]
+        members: list[Smooth | Trees] = [smooth(encoding, fits.kernel, theta, self.observed, told)]
         if len(told) >= _LEAST_FOR_TREES:
             members.append(trees(encoding, self.observed, told, rng))
         self.portfolio: Portfolio = portfolio(members, told, (~self.observed.censored).astype(np.float64))

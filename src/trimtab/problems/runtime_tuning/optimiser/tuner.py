@@ -55,7 +55,7 @@ class Tuner:
         self.encoding = Informed(space, hints) if hints is not None else Encoding(space)
         self.history = History(self.encoding, {c.metric for c in self.objective.constraints})
         self._region = Region(self.encoding) if safe else None
-        self._fits = Fits(self.encoding, self.objective, self.settings.priors)
+        self._fits = Fits(self.encoding, self.objective, self.settings.prior)
         self._pending: list[Floats] = []
         self._design: Floats | None = None
         self._models: tuple[int, Models] | None = None
@@ -102,13 +102,15 @@ class Tuner:
     def models(self) -> Models | None:
         """The models of what was told so far."""
         if self._models is None or self._models[0] != self.history.trials:
-            if not self._fits.ready:
+            theta = self._fits.theta
+            if theta is None:
                 return None
             models = Models(
                 self.encoding,
                 self.objective,
                 self.history,
                 self._fits,
+                theta,
                 self._boldness(),
                 np.random.default_rng((self.seed, 2, self.history.trials)),
             )
