@@ -87,7 +87,7 @@ def peers(quick: bool) -> bool:
             ours = step_times(instance, devices)
             theirs = [run(d.tolist()) for d in devices]
             same = np.allclose(ours, theirs, rtol=1e-9)
-            many = np.repeat(devices, 20, axis=0)
+            many = np.repeat(devices, 100, axis=0)
             fast = least(lambda i=instance, m=many: step_times(i, m), 3) / len(many)  # type: ignore[misc]
             one = devices[0].tolist()
             slow = least(lambda r=run, d=one: r(d), 2 if quick else 5)  # type: ignore[misc]
