@@ -33,7 +33,7 @@ class Experienced(CardedWeights):
     """The portfolio with a memory. Without arguments it has the one that trimtab ships.
 
     What was learnt from a program is never used on that program, by name and by its
-    table's digest, so it can be judged on those that it learnt from, too.
+    table's digest.
     """
 
     track = "search"
@@ -50,10 +50,6 @@ class Experienced(CardedWeights):
     def load(cls, path: Path) -> Experienced:
         """Raises `DataError` where the file does not hold recorded programs."""
         return cls(*load_weights(path, shapes(read_card(path), path)))
-
-    @property
-    def trained_on(self) -> frozenset[str]:
-        return frozenset()
 
     def solve(self, task: Task[Target, Configuration]) -> Configuration:
         from ..solvers import Searcher
@@ -84,7 +80,7 @@ class ExperienceLearner:
             "seed": tasks[0].seed,
             "cpu_s": round(time.process_time() - clock, 1),
             "programs": programs,
-            "learnt_from": sorted({fingerprint(task.instance) for task in tasks}),
+            "trained_on": sorted({fingerprint(task.instance) for task in tasks}),
         }
         return Experienced(weights, card)
 
