@@ -90,7 +90,7 @@ def test_op_times_add_up(session: Session) -> None:
 
 
 def test_links_are_measured(session: Session) -> None:
-    costs = calibrate(session, repeats=1)
+    costs = calibrate(session, repeats=5)
     assert costs.beta_s_per_B[0, 1] > 0
     assert costs.beta_s_per_B[0, 0] == 0
     assert 0 < costs.gap_s < 1e-3

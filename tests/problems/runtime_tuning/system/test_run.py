@@ -215,8 +215,9 @@ def test_nothing_is_left_open(runner: Runner, tmp_path: Path) -> None:
 
 def test_interrupt_kills_the_program(tmp_path: Path) -> None:
     marker = f"interrupt-{os.getpid()}-{time.monotonic_ns()}"
-    threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
     with Runner() as runner:
+        runner.run(python("pass"), tmp_path)  # the shepherd is there: the next run is interrupted
+        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
         with pytest.raises(KeyboardInterrupt):
             runner.run(python(f"os.fork(); '{marker}'; time.sleep(600)"), tmp_path)
         assert not alive(marker)
