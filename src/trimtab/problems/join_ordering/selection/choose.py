@@ -4,10 +4,9 @@
 Both are priced alike, by what they do under our row counts (`explained.work`). PostgreSQL
 plans and shows its own first, in a session with a tuned configuration; that plan is
 kept, so that running it after all costs no planning again. As little is done as the
-query is worth: what PostgreSQL expects little work of is run at once, and of much work
-its plan without the tuned configuration is looked at, too. And a plan of ours that
-takes much longer than the own one was expected to is stopped, and the own one run
-after all.
+query is worth: what PostgreSQL expects little work of is run at once. And a plan of
+ours that takes much longer than the own one was expected to is stopped, and the own
+one run after all.
 
 The constants were chosen on queries of the training and validation templates.
 """
@@ -30,8 +29,8 @@ from . import explained, pricing
 from .counting import Sizes
 from .memory import Memory
 
-#: Settings of the sessions: stock, and tuned, for PostgreSQL's own plans; for plans with their operators; for orders.
-TOLD: Final[tuple[Settings, Settings, Settings, Settings]] = ((), IN_MEMORY, BOUND, FORCED + IN_MEMORY)
+#: Settings of the three sessions: for PostgreSQL's own plans, for plans with their operators, and for orders alone.
+TOLD: Final[tuple[Settings, Settings, Settings]] = (IN_MEMORY, BOUND, FORCED + IN_MEMORY)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ class Chosen:
     plan: EnginePlan | None = None
     ours: Kept | None = None
     limit_ms: float = 0.0  # for ours: then it is stopped
-    tried: tuple[Kept, ...] = ()  # what else was prepared
+    tried: tuple[Kept, ...] = ()  # all of ours that were prepared
 
     def run(self, query: JoinQuery) -> list[tuple[Any, ...]]:
         """Rows, as text where the statement was prepared."""
@@ -74,18 +73,17 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Chooser:
-    """For PostgreSQL. The sessions have the settings `TOLD`."""
+    """For PostgreSQL. The three sessions have the settings `TOLD`."""
 
     memory: Memory
     little_rows: float = 60_000.0  # that a walk along the joins is expected to meet: not worth a look
     little_ms: float = 8.0  # that PostgreSQL's own plan is expected to take by its estimates: not worth a thought
     look_ms: float = 2.0  # what looking at another plan takes
     much_ms: float = 32.0  # from here on orders are tried whose operators PostgreSQL chooses
-    large_ms: float = 64.0  # from here on the stock configuration's plan is looked at, too
     least_gain: float = 0.7  # expected time of our plan / of PostgreSQL's own, at most
     patience: float = 4.0  # time that our plan may take, by the wall clock / expected time of PostgreSQL's own
 
-    def choose(self, query: JoinQuery, stock: Prepared, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
+    def choose(self, query: JoinQuery, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
         if self.memory.walked(query) < self.little_rows:
             return Chosen(own)
         kept = Kept(own, own.prepare(query.sql))
@@ -97,16 +95,9 @@ class Chooser:
             return Chosen(kept)
         sheet = pricing.sheet_of(query, counted, self.memory)
         usual = self._ms(query, root, sheet)
-        tried: tuple[Kept, ...] = ()
-        if usual >= self.large_ms:
-            other = Kept(stock, stock.prepare(query.sql))
-            untuned = self._ms(query, stock.explain(other.name), sheet)
-            if untuned < self.least_gain * usual:
-                kept, other, usual = other, kept, untuned
-            tried = (other,)
         limit = self.least_gain * usual - self.look_ms
         ns, joins, operators = pricing.cheapest(sheet, pricing.prices())
-        best = Chosen(kept, limit_ms=self.patience * usual, tried=tried)
+        best = Chosen(kept, limit_ms=self.patience * usual)
         if ns / 1e6 < limit:
             plan = EnginePlan(joins, operators, label="bound", bound=True)
             best, limit = self._try(query, plan, bound, sheet, best, limit)

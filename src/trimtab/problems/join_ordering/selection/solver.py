@@ -55,16 +55,16 @@ def memory_of_aptdb() -> Memory:
 
 
 @cache
-def sessions() -> tuple[Prepared, Prepared, Prepared, Prepared]:
-    """The four that `Chooser` wants, at the server of `aptdb_server`; they end with it, at the end of this process."""
+def sessions() -> tuple[Prepared, Prepared, Prepared]:
+    """The three that `Chooser` wants, at the server of `aptdb_server`; they end with it, at the end of this process."""
     address = aptdb_server().engine.session.address
     stack = ExitStack()
     _KEPT.append(stack)
     found = [stack.enter_context(connect(address)) for _ in TOLD]
     for session, told in zip(found, TOLD, strict=True):
         stack.enter_context(session.settings(dict(told)))
-    stock, own, bound, free = map(Prepared, found)
-    return stock, own, bound, free
+    own, bound, free = map(Prepared, found)
+    return own, bound, free
 
 
 _KEPT: list[ExitStack] = []  # a context that is dropped would be left
