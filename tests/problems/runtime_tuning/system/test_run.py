@@ -214,14 +214,27 @@ def test_nothing_is_left_open(runner: Runner, tmp_path: Path) -> None:
 
 
 def test_interrupt_kills_the_program(tmp_path: Path) -> None:
+    """In a process of its own: an interrupt at another moment would end the tests."""
     marker = f"interrupt-{os.getpid()}-{time.monotonic_ns()}"
-    with Runner() as runner:
-        runner.run(python("pass"), tmp_path)  # the shepherd is there: the next run is interrupted
-        threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
-        with pytest.raises(KeyboardInterrupt):
-            runner.run(python(f"os.fork(); '{marker}'; time.sleep(600)"), tmp_path)
-        assert not alive(marker)
-        assert runner.run(python("pass"), tmp_path).code == 0
+    script = textwrap.dedent(f"""
+        import os, pathlib, signal, sys, threading
+        from trimtab.problems.runtime_tuning.system.command import Invocation
+        from trimtab.problems.runtime_tuning.system.run import Runner
+        where = pathlib.Path({str(tmp_path)!r})
+        nothing = Invocation((sys.executable, "-c", "pass"))
+        with Runner() as runner:
+            runner.run(nothing, where)
+            threading.Timer(0.4, os.kill, (os.getpid(), signal.SIGINT)).start()
+            try:
+                code = "import os, time; os.fork(); '{marker}'; time.sleep(600)"
+                runner.run(Invocation((sys.executable, "-c", code)), where)
+            except KeyboardInterrupt:
+                print("interrupted")
+            print(runner.run(nothing, where).code)
+    """)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["interrupted", "0"], done.stderr
+    assert not alive(marker)
 
 
 @pytest.mark.parametrize("victim", ["trimtab", "shepherd"])
