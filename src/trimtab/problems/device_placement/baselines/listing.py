@@ -91,6 +91,43 @@ def has_room(kept: Floats, work: Floats, p: Packed, size: float, workspace: floa
 
 
 @inlined
+def allowed(
+    p: Packed,
+    where: Ints32,
+    kept: Floats,
+    work: Floats,
+    unit_cost: Floats,
+    size: Floats,
+    workspace: Floats,
+    u: int,
+    d: int,
+) -> bool:
+    """Whether an op of unit u may go to device d: there it is already, or it is nowhere, runs there and has room."""
+    if where[u] >= 0:
+        return bool(where[u] == d)
+    return bool(unit_cost[u, d] < np.inf and has_room(kept, work, p, float(size[u]), float(workspace[u]), d))
+
+
+@inlined
+def emptiest(p: Packed, kept: Floats, unit_cost: Floats, u: int) -> int:
+    """Where there is no room anywhere: of the devices that unit u runs on; `repaired` puts it right."""
+    chosen = -1
+    for d in range(p.cost.shape[1]):
+        if unit_cost[u, d] < np.inf and (chosen < 0 or kept[d] - p.room[d] < kept[chosen] - p.room[chosen]):
+            chosen = d
+    return chosen
+
+
+@inlined
+def settle(where: Ints32, kept: Floats, work: Floats, size: Floats, workspace: Floats, u: int, d: int) -> None:
+    """Unit u is on device d from now on."""
+    if where[u] < 0:
+        where[u] = d
+        kept[d] += size[u]
+        work[d] = max(work[d], workspace[u])
+
+
+@inlined
 def find_gap(begin: Floats, until: Floats, count: int, ready: float, length: float) -> tuple[float, int]:
     """The earliest gap of a device's timeline: (start, its place)."""
     at = count
@@ -136,22 +173,14 @@ def schedule(
     start, end = np.zeros(n), np.zeros(n)
     kept, work, free = np.zeros(k), np.zeros(k), np.zeros(k)
     begin, until, filled = np.zeros((k, n)), np.zeros((k, n)), np.zeros(k, np.int64)
-    waits = np.zeros(n, np.int32)
-    heap, size = np.zeros(n, np.int32), 0
-    for i in range(n):
-        waits[i] = p.input_start[i + 1] - p.input_start[i]
-        if waits[i] == 0:
-            size = push(heap, size, i, importance)
+    waits, heap = p.waits.copy(), np.zeros(n, np.int32)
+    size = first_ready(p, heap, importance)
     while size > 0:
         i, size = pop(heap, size, importance)
-        u = unit[i]
+        u = int(unit[i])
         best, chosen, best_start, place = np.inf, -1, 0.0, 0
         for d in range(k):
-            if where[u] >= 0 and where[u] != d:
-                continue
-            if where[u] < 0 and not (
-                unit_cost[u, d] < np.inf and has_room(kept, work, p, float(unit_bytes[u]), float(unit_workspace[u]), d)
-            ):
+            if not allowed(p, where, kept, work, unit_cost, unit_bytes, unit_workspace, u, d):
                 continue
             if (
                 where[u] < 0
@@ -170,15 +199,10 @@ def schedule(
             value = at + p.cost[i, d] + bias[i, d]
             if value < best or chosen < 0:
                 best, chosen, best_start, place = value, d, at, x
-        if chosen < 0:  # no room anywhere: the emptiest that can run it; `repaired` puts it right
-            for d in range(k):
-                if unit_cost[u, d] < np.inf and (chosen < 0 or kept[d] - p.room[d] < kept[chosen] - p.room[chosen]):
-                    chosen = d
+        if chosen < 0:
+            chosen = emptiest(p, kept, unit_cost, u)
             best_start, place = max(data_ready(p, device, end, i, chosen), free[chosen]), filled[chosen]
-        if where[u] < 0:
-            where[u] = chosen
-            kept[chosen] += unit_bytes[u]
-            work[chosen] = max(work[chosen], unit_workspace[u])
+        settle(where, kept, work, unit_bytes, unit_workspace, u, chosen)
         device[i], start[i] = chosen, best_start
         end[i] = best_start + p.cost[i, chosen]
         busy = end[i] + (p.overhead[chosen] if p.cost[i, chosen] > 0.0 else 0.0)
@@ -188,13 +212,29 @@ def schedule(
             until[chosen, x] = until[chosen, x - 1]
         begin[chosen, place], until[chosen, place] = best_start, busy
         filled[chosen] += 1
-        for t in range(p.tensor_start[i], p.tensor_start[i + 1]):
-            for r in range(p.reader_start[t], p.reader_start[t + 1]):
-                j = p.reader[r]
-                waits[j] -= 1
-                if waits[j] == 0:
-                    size = push(heap, size, j, importance)
+        size = release(p, waits, heap, size, i, importance)
     return where, start
+
+
+@inlined
+def first_ready(p: Packed, heap: Ints32, importance: Floats) -> int:
+    """Ops that read nothing are put on the heap; its size."""
+    size = 0
+    for i in p.first:
+        size = push(heap, size, i, importance)
+    return size
+
+
+@inlined
+def release(p: Packed, waits: Ints32, heap: Ints32, size: int, i: int, importance: Floats) -> int:
+    """Op i is placed: those that waited for it alone are put on the heap; its size."""
+    for t in range(p.tensor_start[i], p.tensor_start[i + 1]):
+        for r in range(p.reader_start[t], p.reader_start[t + 1]):
+            j = p.reader[r]
+            waits[j] -= 1
+            if waits[j] == 0:
+                size = push(heap, size, j, importance)
+    return size
 
 
 @inlined
@@ -272,26 +312,17 @@ def etf(
     where, device = np.full(len(unit_bytes), -1, np.int32), np.full(n, -1, np.int32)
     start, end, free = np.zeros(n), np.zeros(n), np.zeros(k)
     kept, work = np.zeros(k), np.zeros(k)
-    waits, waiting_for = np.zeros(n, np.int32), np.full(k, -1, np.int32)
-    ready_list, count = np.zeros(n, np.int32), 0
+    waits, waiting_for = p.waits.copy(), np.full(k, -1, np.int32)
+    ready_list, count = np.zeros(n, np.int32), len(p.first)
+    ready_list[:count] = p.first
     data = np.zeros((n, k))
-    for i in range(n):
-        waits[i] = p.input_start[i + 1] - p.input_start[i]
-        if waits[i] == 0:
-            ready_list[count] = i
-            count += 1
     while count > 0:
         best, best_level, chosen, at_place = np.inf, -1.0, -1, -1
         for x in range(count):
             i = ready_list[x]
-            u = unit[i]
+            u = int(unit[i])
             for d in range(k):
-                if where[u] >= 0 and where[u] != d:
-                    continue
-                if where[u] < 0 and not (
-                    unit_cost[u, d] < np.inf
-                    and has_room(kept, work, p, float(unit_bytes[u]), float(unit_workspace[u]), d)
-                ):
+                if not allowed(p, where, kept, work, unit_cost, unit_bytes, unit_workspace, u, d):
                     continue
                 at = max(data[i, d], free[d])
                 held = waiting_for[d]
@@ -301,19 +332,12 @@ def etf(
                     best, best_level, chosen, at_place = at, level[i], d, x
         if chosen < 0:
             at_place = 0
-            for d in range(k):
-                if unit_cost[unit[ready_list[0]], d] < np.inf and (
-                    chosen < 0 or kept[d] - p.room[d] < kept[chosen] - p.room[chosen]
-                ):
-                    chosen = d
+            chosen = emptiest(p, kept, unit_cost, int(unit[ready_list[0]]))
         i = ready_list[at_place]
         ready_list[at_place] = ready_list[count - 1]
         count -= 1
-        u = unit[i]
-        if where[u] < 0:
-            where[u] = chosen
-            kept[chosen] += unit_bytes[u]
-            work[chosen] = max(work[chosen], unit_workspace[u])
+        u = int(unit[i])
+        settle(where, kept, work, unit_bytes, unit_workspace, u, chosen)
         device[i] = chosen
         start[i] = max(data[i, chosen], free[chosen])
         end[i] = start[i] + p.cost[i, chosen]

@@ -13,7 +13,7 @@ import numpy as np
 
 from trimtab.kit.compiled import compiled, inlined
 
-from ..baselines.listing import data_ready, has_room, pop, push
+from ..baselines.listing import allowed, data_ready, emptiest, first_ready, pop, release, settle
 from ..problem import MAX_LOAD, Floats
 from ..simulator.engine import makespan, new_state, overfull
 from ..simulator.pack import Ints32, Packed
@@ -41,24 +41,16 @@ def decode(
     start, end = np.zeros(n), np.zeros(n)
     kept, work, free, load = np.zeros(k), np.zeros(k), np.zeros(k), np.zeros(k)
     pull = np.zeros(k)
-    waits = np.zeros(n, np.int32)
-    heap, size = np.zeros(n, np.int32), 0
+    waits, heap = p.waits.copy(), np.zeros(n, np.int32)
+    size = first_ready(p, heap, importance)
     edge_of = edges_by_reader(p)
-    for i in range(n):
-        waits[i] = p.input_start[i + 1] - p.input_start[i]
-        if waits[i] == 0:
-            size = push(heap, size, i, importance)
     while size > 0:
         i, size = pop(heap, size, importance)
         u = unit[i]
         total = attraction(p, device, edge_of, tie, i, pull) if weight > 0.0 else 0.0
         best, chosen = np.inf, -1
         for d in range(k):
-            if where[u] >= 0 and where[u] != d:
-                continue
-            if where[u] < 0 and not (
-                unit_cost[u, d] < np.inf and has_room(kept, work, p, float(unit_bytes[u]), float(unit_workspace[u]), d)
-            ):
+            if not allowed(p, where, kept, work, unit_cost, unit_bytes, unit_workspace, u, d):
                 continue
             if p.links == MAX_LOAD:
                 value = load[d] + p.cost[i, d] + arriving(p, device, i, d)
@@ -68,25 +60,15 @@ def decode(
                 value += weight * (total - pull[d])
             if value < best or chosen < 0:
                 best, chosen = value, d
-        if chosen < 0:  # no room: the emptiest that can run it; `repaired` puts it right
-            for d in range(k):
-                if unit_cost[u, d] < np.inf and (chosen < 0 or kept[d] - p.room[d] < kept[chosen] - p.room[chosen]):
-                    chosen = d
-        if where[u] < 0:
-            where[u] = chosen
-            kept[chosen] += unit_bytes[u]
-            work[chosen] = max(work[chosen], unit_workspace[u])
+        if chosen < 0:
+            chosen = emptiest(p, kept, unit_cost, u)
+        settle(where, kept, work, unit_bytes, unit_workspace, u, chosen)
         start[i] = max(data_ready(p, device, end, i, chosen), free[chosen])
         device[i] = chosen
         end[i] = start[i] + p.cost[i, chosen]
         free[chosen] = end[i] + (p.overhead[chosen] if p.cost[i, chosen] > 0.0 else 0.0)
         load[chosen] += p.cost[i, chosen] + arriving(p, device, i, chosen)
-        for t in range(p.tensor_start[i], p.tensor_start[i + 1]):
-            for r in range(p.reader_start[t], p.reader_start[t + 1]):
-                j = p.reader[r]
-                waits[j] -= 1
-                if waits[j] == 0:
-                    size = push(heap, size, j, importance)
+        size = release(p, waits, heap, size, i, importance)
     most = 0.0
     for d in range(k):
         most = max(most, load[d] if p.links == MAX_LOAD else free[d])
