@@ -101,7 +101,7 @@ def _check_best(where: str, problem: Problem[Any, Any], instance: Any, recorder:
     On a backend that answers differently each time the best single answer is mostly
     luck, and which decision is best is the solver's to judge: it must be of the better half.
     """
-    tried, decided = list(recorder.tried), recorder.identity(decision)
+    tried, decided = recorder.tried, recorder.identity(decision)
     assert len(tried) <= EVALUATIONS, f"{where}: {len(tried)} evaluations with a budget of {EVALUATIONS}"
     metric = problem.metrics[0]
     sign = 1 if metric.goal == "minimize" else -1

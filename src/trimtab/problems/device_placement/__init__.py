@@ -103,7 +103,7 @@ PROBLEM: Final = Problem(
     },
     learners={"imitation": lazy(f"{__name__}.learned:ImitationLearner", extra="learn")},
     load=_load,
-    quick={"solvers": ("chunks", "contiguous", "heft", "critical_path", "peft", "m_etf")},
+    quick={"solvers": ("chunks", "contiguous", "heft", "peft", "m_etf", "kept_ties", "imitation")},
     parse=parse,
     solve_options=solve_options,
     render=_render,

@@ -66,7 +66,7 @@ PROBLEM: Final = Problem(
         "opentuner": _search("opentuner", extra="opentuner"),
     },
     learners={"experienced": lazy(f"{__name__}.experience.learning:ExperienceLearner", extra="fast")},
-    quick={"solvers": ("default", "random", "portfolio")},
+    quick={"solvers": ("default", "random", "optuna_tpe", "portfolio", "experienced")},
     parse=parse,
     load=_load,
     capture=_capture,
