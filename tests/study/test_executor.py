@@ -104,7 +104,7 @@ SCRIPT = """
 import sys
 import trimtab
 from study.toys import PERILS
-trimtab.study(PERILS, solvers=["slow"], seeds=range(30), jobs=2, ledger=sys.argv[1])
+trimtab.study(PERILS, solvers=["slow"], seeds=range(300), jobs=2, ledger=sys.argv[1])
 """
 
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from trimtab.core.errors import InvalidInstance, TrimtabError
 from trimtab.core.extras import need
+from trimtab.kit.cp_sat import new_solver
 
 from .bounds import least_durations_ms, lower_bound_s
 from .problem import Floats, JobStream
@@ -57,9 +58,7 @@ def optimum_s(stream: JobStream, seed: int, *, seconds: float = 30.0) -> Optimum
     _check(stream)
     tasks = _tasks(stream, seed)
     model, starts = _model(cp, stream, tasks)
-    solver = cp.CpSolver()
-    solver.parameters.max_time_in_seconds = seconds
-    solver.parameters.num_workers = 1  # the same schedule every time
+    solver = new_solver(max_time_in_seconds=seconds)
     status = solver.solve(model)
     if status not in (cp.OPTIMAL, cp.FEASIBLE):
         raise TrimtabError(f"CP-SAT found no schedule of {len(tasks)} tasks in {seconds:g} s ({solver.status_name()})")

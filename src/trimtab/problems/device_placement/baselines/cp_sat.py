@@ -17,6 +17,7 @@ import numpy as np
 from trimtab.core.errors import Unavailable
 from trimtab.core.extras import need
 from trimtab.core.task import Task
+from trimtab.kit.cp_sat import new_solver
 
 from ..problem import Floats, Ints, Placement, PlacementInstance
 from .common import Prepared, decide, prepare
@@ -78,10 +79,7 @@ def optimum(instance: PlacementInstance, seconds: float, workers: int = 1, seed:
     for u, row in enumerate(place):
         for d, var in enumerate(row):
             model.add_hint(var, int(unit_hint[u] == d))
-    solver = cp.CpSolver()
-    solver.parameters.max_deterministic_time = seconds
-    solver.parameters.num_workers = workers
-    solver.parameters.random_seed = seed % (1 << 30)
+    solver = new_solver(workers=workers, max_deterministic_time=seconds, random_seed=seed % (1 << 30))
     status = solver.solve(model)
     if status not in (cp.OPTIMAL, cp.FEASIBLE):
         return Optimum(unit_hint, np.zeros(len(ready.unit)), np.inf, solver.best_objective_bound / scale, False)
