@@ -15,7 +15,7 @@ from trimtab.kit.compiled import compiled, inlined
 
 from ..baselines.listing import allowed, data_ready, emptiest, first_ready, pop, release, settle
 from ..problem import MAX_LOAD, Floats
-from ..simulator.engine import makespan, new_state, overfull
+from ..simulator.engine import State, makespan, new_state, overfull
 from ..simulator.pack import Ints32, Packed
 from .moves import PENALTY
 
@@ -76,6 +76,17 @@ def decode(
 
 
 @compiled
+def outcome(p: Packed, unit: Ints32, where: Ints32, start: Floats, device: Ints32, rank: Ints32, state: State) -> float:
+    """Simulated step time of a decoding, with the penalty for memory, s. `rank` is empty where queues have no order."""
+    n = len(unit)
+    for i in range(n):
+        device[i] = where[unit[i]]
+    if len(rank):
+        rank[np.argsort(start, kind="mergesort")] = np.arange(n, dtype=np.int32)
+    return float(makespan(p, device, rank, state) * (1.0 + PENALTY * overfull(p, device)))
+
+
+@compiled
 def outcomes(
     p: Packed,
     unit: Ints32,
@@ -93,11 +104,7 @@ def outcomes(
     values = np.zeros(len(importance))
     for s in range(len(importance)):
         where, start, _ = decode(p, unit, unit_bytes, unit_workspace, unit_cost, importance[s], tie[s], 1.0)
-        for i in range(n):
-            device[i] = where[unit[i]]
-        if prioritised:
-            rank[np.argsort(start, kind="mergesort")] = np.arange(n, dtype=np.int32)
-        values[s] = makespan(p, device, rank, state) * (1.0 + PENALTY * overfull(p, device))
+        values[s] = outcome(p, unit, where, start, device, rank, state)
     return values
 
 

@@ -18,10 +18,9 @@ from trimtab.kit.compiled import compiled
 from ..baselines.common import Prepared
 from ..baselines.search import Meter
 from ..problem import Floats
-from ..simulator.engine import State, makespan, new_state, overfull
+from ..simulator.engine import State, new_state
 from ..simulator.pack import Ints32, Packed
-from .decode import decode
-from .moves import PENALTY
+from .decode import decode, outcome
 from .ties import Guide, Start
 
 SHARE: Final = 0.5  # of the budget, at most
@@ -103,11 +102,7 @@ def draw(
                     importance[i] += 2.0 * sigma * np.random.normal()
             tie[:] = weight * best.tie
         where, start, _ = decode(p, units.unit, units.bytes, units.workspace, units.cost, importance, tie, 1.0)
-        for i in range(n):
-            device[i] = where[units.unit[i]]
-        if prioritised:
-            rank[np.argsort(start, kind="mergesort")] = np.arange(n, dtype=np.int32)
-        value = makespan(p, device, rank, state) * (1.0 + PENALTY * overfull(p, device))
+        value = outcome(p, units.unit, where, start, device, rank, state)
         if value <= best.value[0]:
             best.value[0] = value
             best.importance[:] = importance

@@ -35,7 +35,7 @@ UNITS: Final = (
     "emit",  # row that a join gives
 )
 QUERY, RELATION, SCAN, FILTER, BUILD, PROBE, LOOKUP, MATCH, PAGE, CHECK, EMIT = range(len(UNITS))
-UNSURE: Final = 10.0
+UNSURE: Final = 10.0  # times the rows by independence, of subsets that no sampled row supports
 FILE: Final = Path(__file__).with_name("prices.json")
 
 
