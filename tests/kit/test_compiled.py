@@ -11,33 +11,6 @@ import pytest
 pytest.importorskip("numba")
 
 from trimtab.kit import compiled
-from trimtab.problems import cluster_scheduling
-
-FOLDER = Path(cluster_scheduling.__file__).parent / "simulator"
-
-
-def names(module: str) -> set[str]:
-    return {path.stem for path in compiled.made_of(FOLDER / f"{module}.py")}
-
-
-def test_a_function_is_made_of_what_its_file_imports():
-    assert names("compiled") == {"compiled"}
-    assert names("draws") == {"compiled", "draws"}
-    assert {"engine", "rules", "cluster", "timeline", "draws", "state", "tables"} <= names("many")
-    assert "many" not in names("engine")
-
-
-def test_imports_in_every_form_and_from_above(tmp_path: Path):
-    below = tmp_path / "package" / "below"
-    below.mkdir(parents=True)
-    (below / "here.py").write_text(
-        "import os\nfrom . import one, two\nfrom ..three import x\nfrom ..far.four import (\n    y,\n    z,\n)\n"
-    )
-    (tmp_path / "package" / "far").mkdir()
-    for name in ("below/one", "below/two", "three", "far/four", "alone"):
-        (tmp_path / "package" / f"{name}.py").write_text("")
-    found = {path.stem for path in compiled.made_of(below / "here.py")}
-    assert found == {"here", "one", "two", "three", "four"}
 
 
 def test_an_edited_file_has_another_cache(tmp_path: Path):

@@ -9,10 +9,8 @@ answered by yesterday's engine.
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import os
-import re
 import tempfile
 from collections.abc import Callable
 from functools import cache
@@ -21,11 +19,12 @@ from typing import Any, Final, TypeVar
 
 from trimtab.core.extras import need
 
+from .sources import digest
+
 F = TypeVar("F", bound=Callable[..., object])
 
 #: Untyped: numba's decorators would hide what they decorate from type checkers.
 _numba: Final[Any] = need("numba", extra="fast", purpose="a compiled simulator")
-_IMPORTED: Final = re.compile(r"^from (\.+)([\w.]*) import (\([^)]*\)|.+)$", re.MULTILINE)
 
 
 def compiled(function: F) -> F:
@@ -59,34 +58,14 @@ def _compile(function: F, **options: bool) -> F:
 
 @cache
 def _cache_folder(source: Path) -> Path:
-    digest = hashlib.blake2b(digest_size=8)
-    for part in sorted(made_of(source)):
-        digest.update(part.read_bytes())
     chosen = _numba.config.CACHE_DIR
     if not chosen and os.access(source.parent, os.W_OK):
         chosen = source.parent / "__pycache__"
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     root = Path(chosen or Path(home) / "trimtab" / "numba")
-    folder = root / f"{source.stem}-{digest.hexdigest()}"
+    folder = root / f"{source.stem}-{digest(source)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:  # a home that can't be written to: compile anew in each process
         return Path(tempfile.mkdtemp(prefix="trimtab-numba-"))
     return folder
-
-
-def made_of(source: Path) -> set[Path]:
-    """A file and those that it imports with a dot in front, directly or not."""
-    found: set[Path] = set()
-    ahead = [source]
-    while ahead:
-        path = ahead.pop()
-        if path not in found and path.is_file():
-            found.add(path)
-            for dots, module, names in _IMPORTED.findall(path.read_text("utf-8")):
-                base = path.parents[len(dots) - 1]
-                if module:
-                    ahead.append(base.joinpath(*module.split(".")).with_suffix(".py"))
-                else:
-                    ahead.extend(base / f"{name.strip()}.py" for name in names.strip("()").split(","))
-    return found

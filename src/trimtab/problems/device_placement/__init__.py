@@ -49,6 +49,19 @@ def _sharded(split: Split) -> Mapping[str, PlacementInstance]:
     return suite(split)
 
 
+def _exported(split: Split) -> Mapping[str, PlacementInstance]:
+    from trimtab.core.extras import need
+
+    need("torch", extra="learn", purpose="exporting models")
+    from .workload.exported import suite
+
+    return suite(split)
+
+
+def _drawn(split: Split) -> Mapping[str, PlacementInstance]:
+    return {**_sharded(split), **_exported(split)}
+
+
 def _load(path: Path) -> Solver[PlacementInstance, Placement]:
     from .learned import load
 
@@ -64,7 +77,7 @@ PROBLEM: Final = Problem(
     question="Which device runs which operation of a model, and in which order?",
     metrics=METRICS,
     instances=instances,
-    suites={**SUITES, "sharded": _sharded},
+    suites={**SUITES, "sharded": _sharded, "exported": _exported, "drawn": _drawn},
     backends={
         "simulator": lazy(f"{__name__}.simulator:Simulator", extra="fast"),
         "processes": lazy(f"{__name__}.system.backend:RealProcesses", extra="learn"),

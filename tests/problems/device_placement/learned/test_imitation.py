@@ -16,6 +16,7 @@ from trimtab.problems.device_placement.learned import Imitation, ImitationLearne
 from trimtab.problems.device_placement.learned.decode import decode
 from trimtab.problems.device_placement.learned.features import EDGE, NODE, features
 from trimtab.problems.device_placement.learned.network import forward, shapes
+from trimtab.problems.device_placement.learned.teaching import Teacher
 from trimtab.problems.device_placement.problem import (
     DeviceTopology,
     OpGraph,
@@ -241,7 +242,7 @@ def test_training_learns_what_a_search_found(tmp_path: Path) -> None:
     """Ties of graphs that it was trained on; the second time its lessons are read from the folder."""
     pytest.importorskip("torch")
     instances = [sharded.draw("chain", seed) for seed in range(4)]
-    learner = ImitationLearner(calls=300, epochs=30, refinements=250, kept=str(tmp_path / "kept"))
+    learner = ImitationLearner(Teacher(calls=300, exact_most=0), epochs=30, refinements=250, kept=str(tmp_path / "kept"))
     solver = learner.fit([task(i) for i in instances])
     assert solver.trained_on == {fingerprint(i) for i in instances}
     assert len(list((tmp_path / "kept").iterdir())) == 4

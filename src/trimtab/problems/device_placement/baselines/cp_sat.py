@@ -20,6 +20,7 @@ from trimtab.core.task import Task
 from trimtab.kit.cp_sat import new_solver
 
 from ..problem import Floats, Ints, Placement, PlacementInstance
+from ..simulator import timeline
 from .common import Prepared, decide, prepare
 from .constructed import best_constructed, step_time
 
@@ -57,13 +58,16 @@ class CpSat:
         return min((planned, hint), key=lambda placement: step_time(task.instance, placement))
 
 
-def optimum(instance: PlacementInstance, seconds: float, workers: int = 1, seed: int = 0, most: int = MOST) -> Optimum:
-    """Search for so long; `Unavailable` for more than `most` ops x devices."""
+def optimum(
+    instance: PlacementInstance, seconds: float, workers: int = 1, seed: int = 0, most: int = MOST,
+    hint: Placement | None = None,
+) -> Optimum:  # fmt: skip
+    """Search for so long, beginning from `hint` or from heuristics; `Unavailable` for more than `most` ops x devices."""
     ready, k = prepare(instance), instance.topology.num_devices
     if instance.graph.num_ops * k > most:
         raise Unavailable(f"cp_sat: {instance.graph.num_ops} ops on {k} devices; planned are up to {most} pairs")
     cp = need("ortools.sat.python.cp_model", extra="exact", purpose="cp_sat")
-    hint, _ = best_constructed(instance, seed)
+    hint = hint or best_constructed(instance, seed)[0]
     scale = STEPS / max(step_time(instance, hint), 1e-300)
     model = cp.CpModel()
     place = [[model.new_bool_var("") for _ in range(k)] for _ in range(ready.num_units)]
@@ -79,6 +83,9 @@ def optimum(instance: PlacementInstance, seconds: float, workers: int = 1, seed:
     for u, row in enumerate(place):
         for d, var in enumerate(row):
             model.add_hint(var, int(unit_hint[u] == d))
+    if starts:
+        for start, begin in zip(starts, timeline(instance, hint)[0], strict=True):
+            model.add_hint(start, int(begin * scale))  # rounded down, as durations are: the schedule stays one
     solver = new_solver(workers=workers, max_deterministic_time=seconds, random_seed=seed % (1 << 30))
     status = solver.solve(model)
     if status not in (cp.OPTIMAL, cp.FEASIBLE):

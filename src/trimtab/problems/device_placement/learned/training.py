@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ from .annealing import constructed, simulated
 from .imitation import Imitation
 from .network import shapes
 from .refining import refine
-from .teaching import Lesson, lesson
+from .teaching import Lesson, Teacher, lesson
 from .ties import plans
 from .torch_network import torch_forward
 
@@ -38,7 +38,7 @@ else:
 class ImitationLearner:
     """Fits on the tasks' instances. Their searches are kept (`lesson`): what was broken off goes on."""
 
-    calls: int = 12_000
+    teacher: Teacher = Teacher()
     epochs: int = 60
     batch: int = 8  # graphs
     rate: float = 3e-3
@@ -49,7 +49,7 @@ class ImitationLearner:
     @property
     def config(self) -> dict[str, Any]:
         return {
-            "calls": self.calls,
+            **asdict(self.teacher),
             "epochs": self.epochs,
             "batch": self.batch,
             "rate": self.rate,
@@ -60,7 +60,7 @@ class ImitationLearner:
         clock, seed = time.process_time(), tasks[0].seed
         torch.set_num_threads(1)  # the batches are small
         folder = Path(self.kept) if self.kept else None
-        lessons = [lesson(task.instance, self.calls, seed, folder) for task in tasks]
+        lessons = [lesson(task.instance, self.teacher, seed, folder) for task in tasks]
         aside = max(1, int(self.held_out * len(lessons)))
         order = np.random.default_rng(seed).permutation(len(lessons))
         learnt = [lessons[at] for at in order[aside:]] or lessons

@@ -263,7 +263,7 @@ def draw(family: str, seed: int) -> PlacementInstance:
     builder = Names(f"sharded-{family}-{seed}", KINDS, family=f"sharded_{family}")
     PROGRAMS[family](Program(builder, flat=bool(rng.random() < 0.4)), rng)
     graph = builder.build()
-    return PlacementInstance(graph, _devices(graph, rng))
+    return PlacementInstance(graph, devices(graph, rng))
 
 
 def suite(split: Split) -> Mapping[str, PlacementInstance]:
@@ -283,7 +283,7 @@ def _size(rng: np.random.Generator) -> int:
     return int(2 ** rng.integers(8, 13))
 
 
-def _devices(graph: OpGraph, rng: np.random.Generator) -> DeviceTopology:
+def devices(graph: OpGraph, rng: np.random.Generator) -> DeviceTopology:
     k = int(rng.choice([2, 3, 4, 6, 8]))
     links = str(rng.choice(LINKS, p=[0.25, 0.45, 0.15, 0.15]))
     ratio = 10 ** rng.uniform(-1, 1)  # all tensors' transfers to all compute
