@@ -137,8 +137,8 @@ def advance(
     With a finite limit, ``tail[op]`` is the least time from its start to the end of
     the step, and ``rest[device]`` the time of the device's ops that have not started.
     """
-    k = p.cost.shape[1]
-    while s.counts[0] < until:
+    k, started = p.cost.shape[1], s.counts[0]
+    while started < until:
         d, at = 0, s.devices[0].next_start
         for e in range(1, k):
             if s.devices[e].next_start < at:
@@ -153,12 +153,13 @@ def advance(
         free = end + p.overhead[here] if cost > 0.0 else end
         if limit < np.inf:
             if at + tail[i] > limit or at + rest[here] > limit:
+                s.counts[0] = started
                 return False
             rest[here] -= cost + (p.overhead[here] if cost > 0.0 else 0.0)
         s.ops[i].start = at
-        s.ops[i].place = s.counts[0]
+        s.ops[i].place = started
         s.devices[here].free = free
-        s.counts[0] += 1
+        started += 1
         for t in range(U(p.tensor_start[i]), U(p.tensor_start[i + U(1)])):
             if p.links == PARALLEL:
                 for r in range(U(p.reader_start[t]), U(p.reader_start[t + U(1)])):
@@ -170,6 +171,7 @@ def advance(
             else:
                 request(p, device, s, t, here, end)
         note_next(s, here)
+    s.counts[0] = started
     return True
 
 
