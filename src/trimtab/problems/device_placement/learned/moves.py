@@ -23,7 +23,7 @@ import numpy as np
 from trimtab.kit.compiled import compiled, inlined
 
 from ..problem import MAX_LOAD, Flags, Floats
-from ..simulator.engine import READY, START, State, advance, begin, finish, heaviest, loads, new_state, overfull
+from ..simulator.engine import State, advance, begin, finish, heaviest, loads, new_state, overfull
 from ..simulator.pack import Ints32, Packed
 
 PENALTY = 10.0  # of the step time, per device's memory that is too much
@@ -264,14 +264,14 @@ def critical(p: Packed, w: Scratch, s: State) -> int:
         return max(1, count)
     i, latest = -1, -1.0
     for j in range(n):
-        end = s.op_times[START, j] + p.cost[j, w.device[j]]
+        end = s.ops[j].start + p.cost[j, w.device[j]]
         if end > latest:
             i, latest = j, end
     count = 0
     while i >= 0 and count < n:
         w.path[count], w.blocker[count] = i, -1
-        start, before = s.op_times[START, i], -1
-        if start > s.op_times[READY, i]:
+        start, before = s.ops[i].start, -1
+        if start > s.ops[i].ready:
             before = predecessor(p, w, s, i)
             w.blocker[count] = before
         if before < 0:
@@ -284,11 +284,11 @@ def critical(p: Packed, w: Scratch, s: State) -> int:
 @inlined
 def predecessor(p: Packed, w: Scratch, s: State, i: int) -> int:
     """The op that ran on i's device just before it."""
-    d, start = w.device[i], s.op_times[START, i]
+    d, start = w.device[i], s.ops[i].start
     found, latest = -1, -1.0
     for j in range(len(w.device)):
-        if w.device[j] == d and s.op_times[START, j] < start:
-            end = s.op_times[START, j] + p.cost[j, d]
+        if w.device[j] == d and s.ops[j].start < start:
+            end = s.ops[j].start + p.cost[j, d]
             if end > latest:
                 found, latest = j, end
     return found
@@ -303,7 +303,7 @@ def supplier(p: Packed, w: Scratch, s: State, i: int) -> int:
         t = p.inputs[x]
         j = p.tensor_op[t]
         e = w.device[j]
-        there = s.op_times[START, j] + p.cost[j, e]
+        there = s.ops[j].start + p.cost[j, e]
         if e != d:
             there += p.alpha[e, d] + p.beta[e, d] * p.bytes[t]
         if there > latest:

@@ -64,7 +64,7 @@ def timeline(instance: PlacementInstance, decision: Placement) -> tuple[Floats, 
 
 def _times(packed: Packed, device: Ints32, state: engine.State) -> tuple[Floats, Floats]:
     """Start and end of every op of the run that `state` has made."""
-    start = state.op_times[engine.START].copy()
+    start = state.ops["start"].copy()
     return start, start + packed.cost[np.arange(len(start)), device]
 
 

@@ -29,11 +29,18 @@ from trimtab.kit.compiled import compiled, inlined, inner
 from ..problem import BUS, MAX_LOAD, PARALLEL, SWITCH, Floats, Ints
 from .pack import Ints32, Packed
 
-# rows of State.ops and State.devices
-WAITS, PREVIOUS, NEXT, PLACE = range(4)
-HEAD, TAIL, HEAP_START, HEAP_SIZE = range(4)
-READY, START = range(2)
-FREE, LINK_FREE, NEXT_START = range(3)
+#: Of an op during a run: tensors still awaited, neighbours in its device's queue, how many
+#: ops started before it; ready so far and start, s. What is needed together lies together.
+OP: Final = np.dtype(
+    [("waits", np.int32), ("previous", np.int32), ("next", np.int32), ("place", np.int32),
+     ("ready", np.float64), ("start", np.float64)], align=True,
+)  # fmt: skip
+
+#: Of a device: its queue's ends; where its heap lies, and its size; free, its link free, its next start, s.
+DEVICE: Final = np.dtype(
+    [("head", np.int32), ("tail", np.int32), ("heap_start", np.int32), ("heap_size", np.int32),
+     ("free", np.float64), ("link_free", np.float64), ("next_start", np.float64)], align=True,
+)  # fmt: skip
 
 #: Of indices that can't be negative: compiled code then does not ask whether they are.
 U: Final[Any] = np.uint64
@@ -42,11 +49,9 @@ U: Final[Any] = np.uint64
 class State(NamedTuple):
     """Everything that changes during a run, so that a run can be resumed."""
 
-    ops: Ints32  # (4, ops) tensors still awaited; neighbours in the device's queue; how many started before it
+    ops: Any  # (ops,) of `OP`
     heap: Ints32  # (ops + devices * slack,) heaps of ranks, one for each device
-    devices: Ints32  # (4, devices) queue's ends; where its heap lies, and its size
-    op_times: Floats  # (2, ops) s: ready so far; start
-    device_times: Floats  # (3, devices) s: free, its link free, its next start
+    devices: Any  # (devices,) of `DEVICE`
     arrival: Floats  # (tensors,) s, at other devices (bus)
     pending_time: Floats  # (transfers,) s, heap of requests to the switch
     pending_key: Ints  # (transfers,) tensor * devices + device
@@ -59,11 +64,9 @@ def new_state(p: Packed, slack: int = 0) -> State:
     n, k = p.cost.shape
     transfers = len(p.reader) if p.links == SWITCH else 0
     return State(
-        np.zeros((4, n), np.int32),
+        np.zeros(n, OP),
         np.zeros(n + k * slack, np.int32),
-        np.zeros((4, k), np.int32),
-        np.zeros((2, n)),
-        np.zeros((3, k)),
+        np.zeros(k, DEVICE),
         np.zeros(len(p.bytes)),
         np.zeros(transfers),
         np.zeros(transfers, np.int64),
@@ -73,7 +76,7 @@ def new_state(p: Packed, slack: int = 0) -> State:
 
 @compiled
 def makespan(p: Packed, device: Ints32, rank: Ints32, s: State) -> float:
-    """Step time of one placement, s; start times in ``s.op_times[START]``."""
+    """Step time of one placement, s; start times in ``s.ops.start``."""
     if p.links == MAX_LOAD:
         return heaviest(loads(p, device))
     begin(p, device, rank, s)
@@ -103,23 +106,23 @@ def begin(p: Packed, device: Ints32, rank: Ints32, s: State) -> None:
     n, k = p.cost.shape
     s.counts[:] = 0
     for d in range(k):
-        s.devices[HEAD, d] = -1
-        s.devices[TAIL, d] = -1
-        s.devices[HEAP_SIZE, d] = 0
-        s.devices[HEAP_START, d] = 0
-        s.device_times[FREE, d] = 0.0
-        s.device_times[LINK_FREE, d] = 0.0
-        s.device_times[NEXT_START, d] = np.inf
+        s.devices[d].head = -1
+        s.devices[d].tail = -1
+        s.devices[d].heap_size = 0
+        s.devices[d].heap_start = 0
+        s.devices[d].free = 0.0
+        s.devices[d].link_free = 0.0
+        s.devices[d].next_start = np.inf
     if len(rank):
         for i in range(n):
             if device[i] + 1 < k:
-                s.devices[HEAP_START, device[i] + 1] += 1
+                s.devices[device[i] + 1].heap_start += 1
         slack = (len(s.heap) - n) // k
         for d in range(1, k):
-            s.devices[HEAP_START, d] += s.devices[HEAP_START, d - 1] + slack
+            s.devices[d].heap_start += s.devices[d - 1].heap_start + slack
     for i in range(n):
-        s.ops[WAITS, i] = p.waits[i]
-        s.op_times[READY, i] = 0.0
+        s.ops[i].waits = p.waits[i]
+        s.ops[i].ready = 0.0
     for x in range(len(p.first)):
         i = U(p.first[x])
         enqueue(s, i, U(device[i]))
@@ -134,12 +137,12 @@ def advance(
     With a finite limit, ``tail[op]`` is the least time from its start to the end of
     the step, and ``rest[device]`` the time of the device's ops that have not started.
     """
-    k = p.cost.shape[1]
-    while s.counts[0] < until:
-        d, at = 0, s.device_times[NEXT_START, 0]
+    k, started = p.cost.shape[1], s.counts[0]
+    while started < until:
+        d, at = 0, s.devices[0].next_start
         for e in range(1, k):
-            if s.device_times[NEXT_START, e] < at:
-                d, at = e, s.device_times[NEXT_START, e]
+            if s.devices[e].next_start < at:
+                d, at = e, s.devices[e].next_start
         if p.links == SWITCH and s.counts[1] > 0 and s.pending_time[0] <= at:
             switch(p, device, s)
             continue
@@ -150,12 +153,13 @@ def advance(
         free = end + p.overhead[here] if cost > 0.0 else end
         if limit < np.inf:
             if at + tail[i] > limit or at + rest[here] > limit:
+                s.counts[0] = started
                 return False
             rest[here] -= cost + (p.overhead[here] if cost > 0.0 else 0.0)
-        s.op_times[START, i] = at
-        s.ops[PLACE, i] = s.counts[0]
-        s.device_times[FREE, here] = free
-        s.counts[0] += 1
+        s.ops[i].start = at
+        s.ops[i].place = started
+        s.devices[here].free = free
+        started += 1
         for t in range(U(p.tensor_start[i]), U(p.tensor_start[i + U(1)])):
             if p.links == PARALLEL:
                 for r in range(U(p.reader_start[t]), U(p.reader_start[t + U(1)])):
@@ -167,6 +171,7 @@ def advance(
             else:
                 request(p, device, s, t, here, end)
         note_next(s, here)
+    s.counts[0] = started
     return True
 
 
@@ -175,7 +180,7 @@ def take(rank: Ints32, s: State, d: int, at: float) -> int:
     """The op that device d starts."""
     if len(rank) == 0:
         return dequeue(s, d)
-    while s.devices[HEAD, d] >= 0 and s.op_times[READY, U(s.devices[HEAD, d])] <= at:
+    while s.devices[d].head >= 0 and s.ops[U(s.devices[d].head)].ready <= at:
         heap_push(s, d, dequeue(s, d), rank)
     return heap_pop(s, d, rank)
 
@@ -184,64 +189,64 @@ def take(rank: Ints32, s: State, d: int, at: float) -> int:
 def note_next(s: State, d: int) -> None:
     """When device d can start its next op."""
     at = np.inf
-    if s.devices[HEAP_SIZE, d] > 0:
-        at = s.device_times[FREE, d]
-    elif s.devices[HEAD, d] >= 0:
-        at = max(s.device_times[FREE, d], s.op_times[READY, U(s.devices[HEAD, d])])
-    s.device_times[NEXT_START, d] = at
+    if s.devices[d].heap_size > 0:
+        at = s.devices[d].free
+    elif s.devices[d].head >= 0:
+        at = max(s.devices[d].free, s.ops[U(s.devices[d].head)].ready)
+    s.devices[d].next_start = at
 
 
 @inlined
 def deliver(s: State, i: int, d: int, at: float) -> None:
     """A tensor reaches op i."""
-    if at > s.op_times[READY, i]:
-        s.op_times[READY, i] = at
-    s.ops[WAITS, i] -= 1
-    if s.ops[WAITS, i] == 0:
+    if at > s.ops[i].ready:
+        s.ops[i].ready = at
+    s.ops[i].waits -= 1
+    if s.ops[i].waits == 0:
         enqueue(s, i, d)
 
 
 @inlined
 def enqueue(s: State, i: int, d: int) -> None:
     """Into the device's queue, sorted by (ready, op); most belong at its end."""
-    at = s.op_times[READY, i]
-    before = s.devices[TAIL, d]
+    at = s.ops[i].ready
+    before = s.devices[d].tail
     while before >= 0 and (
-        s.op_times[READY, U(before)] > at or (s.op_times[READY, U(before)] == at and before > np.int64(i))
+        s.ops[U(before)].ready > at or (s.ops[U(before)].ready == at and before > np.int64(i))
     ):
-        before = s.ops[PREVIOUS, U(before)]
-    after = s.devices[HEAD, d] if before < 0 else s.ops[NEXT, U(before)]
-    s.ops[PREVIOUS, i] = before
-    s.ops[NEXT, i] = after
+        before = s.ops[U(before)].previous
+    after = s.devices[d].head if before < 0 else s.ops[U(before)].next
+    s.ops[i].previous = before
+    s.ops[i].next = after
     if after < 0:
-        s.devices[TAIL, d] = i
+        s.devices[d].tail = i
     else:
-        s.ops[PREVIOUS, U(after)] = i
+        s.ops[U(after)].previous = i
     if before >= 0:
-        s.ops[NEXT, U(before)] = i
+        s.ops[U(before)].next = i
     else:
-        s.devices[HEAD, d] = i
-        if s.devices[HEAP_SIZE, d] == 0:
-            s.device_times[NEXT_START, d] = max(s.device_times[FREE, d], at)
+        s.devices[d].head = i
+        if s.devices[d].heap_size == 0:
+            s.devices[d].next_start = max(s.devices[d].free, at)
 
 
 @inlined
 def dequeue(s: State, d: int) -> int:
-    i: int = s.devices[HEAD, d]
-    after = s.ops[NEXT, U(i)]
-    s.devices[HEAD, d] = after
+    i: int = s.devices[d].head
+    after = s.ops[U(i)].next
+    s.devices[d].head = after
     if after >= 0:
-        s.ops[PREVIOUS, U(after)] = -1
+        s.ops[U(after)].previous = -1
     else:
-        s.devices[TAIL, d] = -1
+        s.devices[d].tail = -1
     return i
 
 
 @inlined
 def heap_push(s: State, d: int, i: int, rank: Ints32) -> None:
-    base = s.devices[HEAP_START, d]
-    at = s.devices[HEAP_SIZE, d]
-    s.devices[HEAP_SIZE, d] += 1
+    base = s.devices[d].heap_start
+    at = s.devices[d].heap_size
+    s.devices[d].heap_size += 1
     while at > 0:
         up = (at - 1) >> 1
         other = s.heap[base + up]
@@ -254,10 +259,10 @@ def heap_push(s: State, d: int, i: int, rank: Ints32) -> None:
 
 @inlined
 def heap_pop(s: State, d: int, rank: Ints32) -> int:
-    base = s.devices[HEAP_START, d]
+    base = s.devices[d].heap_start
     first: int = s.heap[base]
-    size = s.devices[HEAP_SIZE, d] - 1
-    s.devices[HEAP_SIZE, d] = size
+    size = s.devices[d].heap_size - 1
+    s.devices[d].heap_size = size
     last = s.heap[base + size]
     at = 0
     while 2 * at + 1 < size:
@@ -283,8 +288,8 @@ def bus(p: Packed, device: Ints32, s: State, t: int, d: int, end: float) -> None
             slowest = max(slowest, p.alpha[d, e] + p.beta[d, e] * p.bytes[t])
     there = end
     if slowest >= 0.0:
-        there = max(end, s.device_times[LINK_FREE, d]) + slowest
-        s.device_times[LINK_FREE, d] = there + p.gap
+        there = max(end, s.devices[d].link_free) + slowest
+        s.devices[d].link_free = there + p.gap
     s.arrival[t] = there
     for r in range(first, end_of):
         c = U(p.reader[r])
@@ -344,8 +349,8 @@ def switch(p: Packed, device: Ints32, s: State) -> None:
     s.pending_key[at] = last_key
     t, e = key // k, key % k
     d = device[p.tensor_op[t]]
-    there = max(asked, s.device_times[LINK_FREE, 0]) + (p.alpha[d, e] + p.beta[d, e] * p.bytes[t])
-    s.device_times[LINK_FREE, 0] = there + p.gap
+    there = max(asked, s.devices[0].link_free) + (p.alpha[d, e] + p.beta[d, e] * p.bytes[t])
+    s.devices[0].link_free = there + p.gap
     for r in range(p.reader_start[t], p.reader_start[t + 1]):
         if device[p.reader[r]] == e:
             deliver(s, U(p.reader[r]), U(e), there)
@@ -356,7 +361,7 @@ def finish(p: Packed, s: State) -> float:
     """When the last device and the last link are free again; no request is left, since somebody waited for each."""
     last = 0.0
     for d in range(p.cost.shape[1]):
-        last = max(last, s.device_times[FREE, d], s.device_times[LINK_FREE, d])
+        last = max(last, s.devices[d].free, s.devices[d].link_free)
     return last
 
 

@@ -20,10 +20,6 @@ from trimtab.kit.compiled import compiled, inlined
 
 from ..problem import BUS, MAX_LOAD, PARALLEL, Floats, Ints, Placement, PlacementInstance, topological_order
 from .engine import (
-    FREE,
-    PLACE,
-    READY,
-    START,
     State,
     advance,
     begin,
@@ -89,8 +85,8 @@ class Moves:
             _count_readers(self._packed, self.device, self._readers)
             return float(self._load.max())
         value = _record(self._packed, self.device, self._rank, self._state, self._snapshots, self._marks)
-        self._place[:] = self._state.ops[PLACE]
-        self._start[:] = self._state.op_times[START]
+        self._place[:] = self._state.ops["place"]
+        self._start[:] = self._state.ops["start"]
         self._arrival[:] = self._state.arrival
         return float(value)
 
@@ -119,8 +115,6 @@ def _save(s: State, into: State, at: int) -> None:
     into.ops[at] = s.ops
     into.heap[at] = s.heap
     into.devices[at] = s.devices
-    into.op_times[at] = s.op_times
-    into.device_times[at] = s.device_times
     into.arrival[at] = s.arrival
     into.pending_time[at] = s.pending_time
     into.pending_key[at] = s.pending_key
@@ -133,8 +127,6 @@ def _restore(s: State, kept: State, at: int, prioritised: bool) -> None:
     if prioritised:
         s.heap[:] = kept.heap[at]
     s.devices[:] = kept.devices[at]
-    s.op_times[:] = kept.op_times[at]
-    s.device_times[:] = kept.device_times[at]
     pending = kept.counts[at, 1]
     s.pending_time[:pending] = kept.pending_time[at, :pending]
     s.pending_key[:pending] = kept.pending_key[at, :pending]
@@ -211,7 +203,7 @@ def _resume(
     certain = False
     if limit < np.inf:
         for d in range(k):
-            if s.device_times[FREE, d] + rest[d] > bound:
+            if s.devices[d].free + rest[d] > bound:
                 certain = True
     if not certain and advance(p, device, rank, s, n, tail, rest, bound):
         value = finish(p, s)
@@ -269,7 +261,7 @@ def _rearrive(
                 ready = max(ready, arrival[t])
             else:
                 ready = max(ready, end + (p.alpha[e, to] + p.beta[e, to] * p.bytes[t]))
-    s.op_times[READY, i] = ready
+    s.ops[i].ready = ready
 
 
 @compiled
