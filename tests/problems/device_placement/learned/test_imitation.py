@@ -242,7 +242,8 @@ def test_training_learns_what_a_search_found(tmp_path: Path) -> None:
     """Ties of graphs that it was trained on; the second time its lessons are read from the folder."""
     pytest.importorskip("torch")
     instances = [sharded.draw("chain", seed) for seed in range(4)]
-    learner = ImitationLearner(Teacher(calls=300, exact_most=0), epochs=30, refinements=250, kept=str(tmp_path / "kept"))
+    teacher, kept = Teacher(calls=300, exact_most=0), str(tmp_path / "kept")
+    learner = ImitationLearner(teacher, epochs=30, refinements=250, kept=kept)
     solver = learner.fit([task(i) for i in instances])
     assert solver.trained_on == {fingerprint(i) for i in instances}
     assert len(list((tmp_path / "kept").iterdir())) == 4

@@ -18,7 +18,7 @@ from ..made import graph_of
 
 
 def two_chains() -> PlacementInstance:
-    """Two chains of three with long transfers: the optimum is a device for each, and a search of no calls has not it."""
+    """Two chains of three with long transfers: the optimum is a device for each."""
     edges = [(0, 1, 10.0), (1, 2, 10.0), (3, 4, 10.0), (4, 5, 10.0)]
     graph = graph_of([1.0] * 6, edges)
     return PlacementInstance(graph, homogeneous("two", 2, kind="core", bandwidth=1.0, links="parallel"))

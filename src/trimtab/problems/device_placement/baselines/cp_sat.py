@@ -62,7 +62,7 @@ def optimum(
     instance: PlacementInstance, seconds: float, workers: int = 1, seed: int = 0, most: int = MOST,
     hint: Placement | None = None,
 ) -> Optimum:  # fmt: skip
-    """Search for so long, beginning from `hint` or from heuristics; `Unavailable` for more than `most` ops x devices."""
+    """Search for so long, from `hint` or what heuristics make; `Unavailable` for more than `most` ops x devices."""
     ready, k = prepare(instance), instance.topology.num_devices
     if instance.graph.num_ops * k > most:
         raise Unavailable(f"cp_sat: {instance.graph.num_ops} ops on {k} devices; planned are up to {most} pairs")

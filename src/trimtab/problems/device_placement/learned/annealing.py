@@ -21,11 +21,10 @@ from ..baselines.common import Prepared, prepare, repaired
 from ..baselines.heuristics import HEURISTICS
 from ..baselines.search import Meter
 from ..problem import Floats, Placement, PlacementInstance
-from ..simulator.engine import makespan, new_state, overfull
-from ..simulator.pack import Ints32, ranks
+from ..simulator.pack import Ints32
 from . import moves
 from .drawing import drawn
-from .ties import Guide, Start, every_tie, plans, transfer_seconds
+from .ties import Guide, Start, every_tie, plans, simulated, transfer_seconds
 
 BEGINNINGS: Final = ("heuristics", "ties", "network")
 HEAT: Final = 0.2  # of an op's mean part of its device's time
@@ -69,7 +68,8 @@ class CriticalAnnealing:
         starts = constructed(instance, ready, task.seed)
         if (guide := self._guide(instance, ready)) is not None:
             prioritised = instance.topology.queue == "priority"
-            starts = [*plans(ready, guide)[:PLANS], *starts]
+            first = guide._replace(ties=guide.ties[:1])  # draws know the others
+            starts = [*plans(ready, first)[:PLANS], *starts]
             starts = [*drawn(ready, guide, prioritised, meter, task.seed), *starts]
         where, priority = search(instance, ready, starts, meter, task.seed, self.heat, self.cooled)
         device = repaired(instance, where)[ready.unit]
@@ -111,14 +111,6 @@ def search(
     rank = np.empty(len(b.best_order))
     rank[b.best_order] = np.arange(len(rank))
     return b.best_where.astype(np.int64), -rank
-
-
-def simulated(instance: PlacementInstance, ready: Prepared, start: Start) -> float:
-    """Step time with the penalty for memory, s."""
-    p = ready.packed
-    device = np.asarray(start[0], np.int32)[ready.unit]
-    step = makespan(p, device, ranks(instance, start[1]), new_state(p))
-    return float(step * (1.0 + moves.PENALTY * overfull(p, device)))
 
 
 def constructed(instance: PlacementInstance, ready: Prepared, seed: int) -> list[Start]:

@@ -17,7 +17,7 @@ from ..baselines.common import Prepared, decide, prepare, upward_rank
 from ..problem import Placement, PlacementInstance
 from .features import features
 from .network import Weights, forward, shapes
-from .ties import MIXTURES, Guide, plans
+from .ties import MIXTURES, Guide, best_plan
 
 SHIPPED: Final = Path(__file__).parents[1] / "weights" / "imitation.safetensors"
 
@@ -40,8 +40,7 @@ class Imitation(CardedWeights):
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
         instance = task.instance
         ready = prepare(instance)
-        where, priority = plans(ready, self.guide(instance, ready))[0]
-        return decide(instance, where, priority)
+        return decide(instance, *best_plan(instance, ready, self.guide(instance, ready)))
 
     def guide(self, instance: PlacementInstance, ready: Prepared) -> Guide:
         """Orders by upward ranks and by the network's starts; ties as it believes in them, and, second, all ties."""

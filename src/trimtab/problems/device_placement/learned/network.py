@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graph network, in NumPy: what decides needs no torch. Training holds the same layers in torch (`training`).
+"""The graph network, compiled: what decides needs no torch. Training holds the same layers in torch (`training`).
 
 Three rounds of messages along edges and against them; then for each edge the log-odds
 that its ends share a device, and for each op the part of the step at which it starts.
@@ -14,6 +14,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from trimtab.kit.compiled import compiled
+
+from ..problem import Floats, Ints
 from .features import EDGE, NODE, Features
 
 WIDTH: Final = 32
@@ -21,7 +24,6 @@ ROUNDS: Final = 3
 SLOPE: Final = 0.1  # of leaky ReLU below 0
 
 Weights = Mapping[str, NDArray[np.float32]]
-Floats = NDArray[np.float64]
 
 DECIMALS: Final = 9  # of answers
 
@@ -50,15 +52,13 @@ def forward(weights: Weights, f: Features) -> tuple[Floats, Floats]:
     def linear(name: str, x: Floats) -> Floats:
         return np.asarray(x @ weights[name].astype(np.float64) + weights[f"{name}_bias"], np.float64)
 
-    into, out = Segments(f.target, len(f.node)), Segments(f.source, len(f.node))
-    h = leaky(linear("node", f.node))
-    e = leaky(linear("edge", f.edge))
+    h, e = leaky(linear("node", f.node)), leaky(linear("edge", f.edge))
     for r in range(ROUNDS):
-        forth = into.mean(leaky(linear(f"forth{r}", h)[f.source] + e))
-        back = out.mean(leaky(linear(f"back{r}", h)[f.target] + e))
+        forth = messages(linear(f"forth{r}", h), e, f.source, f.target)
+        back = messages(linear(f"back{r}", h), e, f.target, f.source)
         h = h + leaky(linear(f"own{r}", h) + linear(f"mix_forth{r}", forth) + linear(f"mix_back{r}", back))
-    pair = leaky(linear("pair_source", h)[f.source] + linear("pair_target", h)[f.target] + e)
-    together = linear("together", pair)[:, 0]
+    sender, reader, last = linear("pair_source", h), linear("pair_target", h), weights["together"][:, 0]
+    together = scores(sender, reader, e, f.source, f.target, last.astype(np.float64)) + weights["together_bias"]
     start = linear("start", leaky(linear("late", h)))[:, 0]
     return together.round(DECIMALS), start.round(DECIMALS)
 
@@ -67,19 +67,28 @@ def leaky(x: Floats) -> Floats:
     return np.asarray(np.maximum(x, SLOPE * x), np.float64)
 
 
-class Segments:
-    """Means of rows by group."""
+@compiled
+def messages(h: Floats, e: Floats, sender: Ints, receiver: Ints) -> Floats:
+    """Mean over the edges into each op of leaky(h of the sender + e); 0 where there is none.  (ops, width)"""
+    total, count = np.zeros_like(h), np.zeros(len(h))
+    for x in range(len(sender)):
+        a, b = sender[x], receiver[x]
+        count[b] += 1.0
+        for w in range(h.shape[1]):
+            value = h[a, w] + e[x, w]
+            total[b, w] += max(value, SLOPE * value)
+    for b in range(len(h)):
+        total[b] /= max(count[b], 1.0)
+    return total
 
-    def __init__(self, of: NDArray[np.int64], groups: int) -> None:
-        self._order = np.argsort(of, kind="stable")
-        count = np.bincount(of, minlength=groups)
-        self._some = np.flatnonzero(count)
-        self._first = np.searchsorted(of[self._order], self._some)
-        self._count = count[self._some, None]
-        self._groups = groups
 
-    def mean(self, rows: Floats) -> Floats:
-        total = np.zeros((self._groups, rows.shape[1]))
-        if len(self._some):
-            total[self._some] = np.add.reduceat(rows[self._order], self._first, axis=0) / self._count
-        return total
+@compiled
+def scores(sender: Floats, reader: Floats, e: Floats, source: Ints, target: Ints, weight: Floats) -> Floats:
+    """For each edge leaky(sender + reader + e) times weight.  (edges,)"""
+    out = np.zeros(len(source))
+    for x in range(len(source)):
+        a, b = source[x], target[x]
+        for w in range(len(weight)):
+            value = sender[a, w] + reader[b, w] + e[x, w]
+            out[x] += max(value, SLOPE * value) * weight[w]
+    return out

@@ -8,6 +8,7 @@ decoder's rule alone is worth much where transfers are long.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -16,6 +17,9 @@ from trimtab.core.task import Task
 
 from ..baselines.common import Prepared, decide, prepare, upward_rank
 from ..problem import Floats, Ints, Placement, PlacementInstance
+from ..simulator.engine import makespan, new_state, overfull
+from ..simulator.pack import ranks
+from . import moves
 from .decode import decode
 
 Start = tuple[Ints, Floats]  # devices of units, priorities of ops
@@ -43,8 +47,7 @@ class KeptTies:
 
     def solve(self, task: Task[PlacementInstance, Placement]) -> Placement:
         ready = prepare(task.instance)
-        where, priority = plans(ready, every_tie(task.instance, ready))[0]
-        return decide(task.instance, where, priority)
+        return decide(task.instance, *best_plan(task.instance, ready, every_tie(task.instance, ready)))
 
 
 def every_tie(instance: PlacementInstance, ready: Prepared) -> Guide:
@@ -52,23 +55,37 @@ def every_tie(instance: PlacementInstance, ready: Prepared) -> Guide:
     return Guide([upward_rank(ready, instance)], transfer_seconds(ready)[None])
 
 
+def best_plan(instance: PlacementInstance, ready: Prepared, guide: Guide) -> Start:
+    """Of all plans the one whose step is shortest in the simulator, which takes less time than making the plan."""
+    return min(plans(ready, guide), key=lambda plan: simulated(instance, ready, plan))
+
+
+def simulated(instance: PlacementInstance, ready: Prepared, start: Start) -> float:
+    """Step time with the penalty for memory, s."""
+    p = ready.packed
+    device = np.asarray(start[0], np.int32)[ready.unit]
+    step = makespan(p, device, ranks(instance, start[1]), new_state(p))
+    return float(step * (1.0 + moves.PENALTY * overfull(p, device)))
+
+
 def plans(ready: Prepared, guide: Guide) -> list[Start]:
-    """A plan of each mixture in each order, by the first opinion; those first that end first by their own reckoning."""
+    """A plan of each opinion and mixture in each order; those first that end first by their own reckoning."""
     made, ends = [], []
-    for importance in guide.orders:
-        for weight in MIXTURES:
-            where, begin, end = decode(
-                ready.packed,
-                ready.unit,
-                ready.unit_bytes,
-                ready.unit_workspace,
-                ready.unit_cost,
-                np.ascontiguousarray(importance, np.float64),
-                guide.ties[0],
-                weight,
-            )
-            made.append((np.asarray(where, np.int64), -np.asarray(begin)))
-            ends.append(float(end))
+    for importance, (at, ties), weight in product(guide.orders, enumerate(guide.ties), MIXTURES):
+        if weight == 0.0 and at > 0:
+            continue  # as by the first opinion
+        where, begin, end = decode(
+            ready.packed,
+            ready.unit,
+            ready.unit_bytes,
+            ready.unit_workspace,
+            ready.unit_cost,
+            np.ascontiguousarray(importance, np.float64),
+            ties,
+            weight,
+        )
+        made.append((np.asarray(where, np.int64), -np.asarray(begin)))
+        ends.append(float(end))
     return [made[at] for at in np.argsort(ends, kind="stable")]
 
 

@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +19,12 @@ from trimtab.core.task import Task
 
 from ..baselines.common import prepare
 from ..problem import Placement, PlacementInstance
-from .annealing import constructed, simulated
+from .annealing import constructed
 from .imitation import Imitation
 from .network import shapes
 from .refining import refine
 from .teaching import Lesson, Teacher, lesson
-from .ties import plans
+from .ties import best_plan, simulated
 from .torch_network import torch_forward
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ else:
 class ImitationLearner:
     """Fits on the tasks' instances. Their searches are kept (`lesson`): what was broken off goes on."""
 
-    teacher: Teacher = Teacher()
+    teacher: Teacher = field(default_factory=Teacher)
     epochs: int = 60
     batch: int = 8  # graphs
     rate: float = 3e-3
@@ -123,7 +123,7 @@ class _Kept:
         log = []
         for instance in self._instances:
             ready = prepare(instance)
-            plan = plans(ready, Imitation(weights).guide(instance, ready))[0]
+            plan = best_plan(instance, ready, Imitation(weights).guide(instance, ready))
             heft = constructed(instance, ready, 0)[0]
             log.append(np.log(simulated(instance, ready, plan) / simulated(instance, ready, heft)))
         return float(np.exp(np.mean(log)))

@@ -211,9 +211,7 @@ def enqueue(s: State, i: int, d: int) -> None:
     """Into the device's queue, sorted by (ready, op); most belong at its end."""
     at = s.ops[i].ready
     before = s.devices[d].tail
-    while before >= 0 and (
-        s.ops[U(before)].ready > at or (s.ops[U(before)].ready == at and before > np.int64(i))
-    ):
+    while before >= 0 and (s.ops[U(before)].ready > at or (s.ops[U(before)].ready == at and before > np.int64(i))):
         before = s.ops[U(before)].previous
     after = s.devices[d].head if before < 0 else s.ops[U(before)].next
     s.ops[i].previous = before

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Graphs that `torch.export` and `make_fx` make of models of drawn sizes: what the network learns from, beside `sharded`.
+"""Graphs that `torch.export` and `make_fx` make of models of drawn sizes: the network learns from them, too.
 
 Architectures are those of the shipped graphs, in the same splits, at the sizes in
 which such models are used; they lie on the meta device, so that no size needs

@@ -12,9 +12,7 @@ from typing import Final
 import torch
 from torch import nn
 
-from .architectures import (
-    T5, Llama, Mixer, Transformer, Translator, UNet, VisionTransformer, densenet, inception, resnet, vgg,
-)  # fmt: skip
+from . import architectures as of
 from .blocked import ShardedChain, ShardedFeedForward, ShardedTransformer
 
 Tensor = torch.Tensor
@@ -36,34 +34,34 @@ def _matrices(count: int, size: int) -> tuple[Tensor, ...]:
 
 
 def _resnet() -> Made:
-    return resnet(((16, 1), (32, 2), (64, 2), (128, 2)), 3), pictures(4, 128)
+    return of.resnet(((16, 1), (32, 2), (64, 2), (128, 2)), 3), pictures(4, 128)
 
 
 def _vgg() -> Made:
-    return vgg(((32, 2), (64, 2), (128, 3), (256, 3), (256, 3)), 96, 1024), pictures(4, 96)
+    return of.vgg(((32, 2), (64, 2), (128, 3), (256, 3), (256, 3)), 96, 1024), pictures(4, 96)
 
 
 def _inception() -> Made:
-    return inception(((32, 1), (32, 2), (64, 1), (64, 1), (64, 2), (96, 1), (96, 1))), pictures(4, 96)
+    return of.inception(((32, 1), (32, 2), (64, 1), (64, 1), (64, 2), (96, 1), (96, 1))), pictures(4, 96)
 
 
 #: Family -> (the split of its graphs, a maker of module and inputs).
 MODELS: Final[Mapping[str, tuple[str, Callable[[], Made]]]] = {
-    "gpt2": ("train", lambda: (Transformer(6, 256, 8, WORDS, 128, causal=True), (words(4, 128),))),
-    "bert": ("train", lambda: (Transformer(6, 256, 8, WORDS, 128, causal=False), (words(4, 128),))),
+    "gpt2": ("train", lambda: (of.Transformer(6, 256, 8, WORDS, 128, causal=True), (words(4, 128),))),
+    "bert": ("train", lambda: (of.Transformer(6, 256, 8, WORDS, 128, causal=False), (words(4, 128),))),
     "resnet": ("train", _resnet),
     "vgg": ("train", _vgg),
-    "mixer": ("train", lambda: (Mixer(8, 256, 96, 8), pictures(4, 96))),
-    "densenet": ("train", lambda: (densenet((4, 6, 8), 24), pictures(4, 96))),
+    "mixer": ("train", lambda: (of.Mixer(8, 256, 96, 8), pictures(4, 96))),
+    "densenet": ("train", lambda: (of.densenet((4, 6, 8), 24), pictures(4, 96))),
     "sharded_chain": ("train", lambda: (ShardedChain(4), _matrices(7, 512))),
-    "vit": ("validation", lambda: (VisionTransformer(6, 256, 8, 96, 8), pictures(4, 96))),
-    "unet": ("validation", lambda: (UNet((16, 32, 64, 128)), pictures(2, 64))),
+    "vit": ("validation", lambda: (of.VisionTransformer(6, 256, 8, 96, 8), pictures(4, 96))),
+    "unet": ("validation", lambda: (of.UNet((16, 32, 64, 128)), pictures(2, 64))),
     "sharded_ffn": ("validation", lambda: (ShardedFeedForward(4), _matrices(5, 512))),
-    "llama": ("test", lambda: (Llama(6, 256, 8, WORDS, 128), (words(4, 128),))),
-    "mixtral": ("test", lambda: (Llama(3, 192, 8, 2000, 96, experts=4), (words(4, 96, 2000),))),
-    "t5": ("test", lambda: (T5(4, 256, 8, WORDS, 96), (words(4, 96), words(4, 96)))),
+    "llama": ("test", lambda: (of.Llama(6, 256, 8, WORDS, 128), (words(4, 128),))),
+    "mixtral": ("test", lambda: (of.Llama(3, 192, 8, 2000, 96, experts=4), (words(4, 96, 2000),))),
+    "t5": ("test", lambda: (of.T5(4, 256, 8, WORDS, 96), (words(4, 96), words(4, 96)))),
     "inception": ("test", _inception),
-    "gnmt": ("test", lambda: (Translator(3, 256, 2000), (words(16, 8, 1000), words(16, 8, 1000)))),
+    "gnmt": ("test", lambda: (of.Translator(3, 256, 2000), (words(16, 8, 1000), words(16, 8, 1000)))),
     "sharded_transformer": ("test", lambda: (ShardedTransformer(4), _matrices(8, 512))),
 }
 
