@@ -76,12 +76,12 @@ def new_state(p: Packed, slack: int = 0) -> State:
 
 @compiled
 def makespan(p: Packed, device: Ints32, rank: Ints32, s: State) -> float:
-    """Step time of one placement, s; start times in ``s.ops.start``."""
+    """Step time of one placement, s; start times in ``s.ops.start``. inf where a device can't run one of its ops."""
     if p.links == MAX_LOAD:
         return heaviest(loads(p, device))
     begin(p, device, rank, s)
-    advance(p, device, rank, s, p.cost.shape[0], s.arrival[:0], s.arrival[:0], np.inf)
-    return finish(p, s)
+    done = advance(p, device, rank, s, p.cost.shape[0], s.arrival[:0], s.arrival[:0], np.inf)
+    return finish(p, s) if done else np.inf
 
 
 @compiled
@@ -95,8 +95,8 @@ def makespans(p: Packed, devices: Ints32, rank: Ints32) -> Floats:
             out[b] = heaviest(loads(p, devices[b]))
         else:  # as `makespan`, without a call that would count references
             begin(p, devices[b], rank, s)
-            advance(p, devices[b], rank, s, p.cost.shape[0], nothing, nothing, np.inf)
-            out[b] = finish(p, s)
+            done = advance(p, devices[b], rank, s, p.cost.shape[0], nothing, nothing, np.inf)
+            out[b] = finish(p, s) if done else np.inf
     return out
 
 
@@ -132,7 +132,7 @@ def begin(p: Packed, device: Ints32, rank: Ints32, s: State) -> None:
 def advance(
     p: Packed, device: Ints32, rank: Ints32, s: State, until: int, tail: Floats, rest: Floats, limit: float
 ) -> bool:
-    """Start ops until so many have started; False as soon as the step will certainly end after `limit`.
+    """Start ops until so many have started; False as soon as the step will certainly not end by `limit`, or never.
 
     With a finite limit, ``tail[op]`` is the least time from its start to the end of
     the step, and ``rest[device]`` the time of the device's ops that have not started.
@@ -146,6 +146,8 @@ def advance(
         if p.links == SWITCH and s.counts[1] > 0 and s.pending_time[0] <= at:
             switch(p, device, s)
             continue
+        if at == np.inf:  # what all wait for is on a device that can't run it
+            return False
         here = U(d)
         i = U(take(rank, s, here, at))
         cost = p.cost[i, here]
