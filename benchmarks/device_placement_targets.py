@@ -8,7 +8,8 @@
 best known. `unseen`: the network alone on families that it has not seen. `warm`: the
 same search cold and warm at equal wall time on such families, with a sign test.
 `papers`: the networks of 2017, 2018 and 2019 and annealing at equal simulator calls.
-`known` (only if asked): long runs, for the best known values.
+`teachers` and `known` (only if asked): what CP-SAT adds to the searches that the network
+learns from; long runs, for the best known values.
 With `--log`, finished cells are kept and skipped, so that a long run can be cut into
 pieces of `--stop-after` seconds. With `--workers`, cells of `six` and `warm` run in so
 many processes, all cells that are compared with each other in the same one; set
@@ -32,12 +33,15 @@ import numpy as np
 from trimtab.core.problem import Split
 from trimtab.core.solver import Solver
 from trimtab.core.task import Budget, Task
+from trimtab.problems.device_placement import PROBLEM
 from trimtab.problems.device_placement.baselines import Heuristic, Search
-from trimtab.problems.device_placement.baselines.common import prepare
+from trimtab.problems.device_placement.baselines.common import decide, prepare
+from trimtab.problems.device_placement.baselines.cp_sat import optimum
 from trimtab.problems.device_placement.bounds import step_time_bound
 from trimtab.problems.device_placement.learned import CriticalAnnealing, Imitation, KeptTies, PolicyGradient
 from trimtab.problems.device_placement.learned.annealing import BEGINNINGS
 from trimtab.problems.device_placement.learned.features import features
+from trimtab.problems.device_placement.learned.teaching import Teacher
 from trimtab.problems.device_placement.problem import LINKS, Placement, PlacementInstance
 from trimtab.problems.device_placement.simulator import Simulator
 from trimtab.problems.device_placement.workload import SUITES, sharded
@@ -323,6 +327,26 @@ def papers(log: Log, quick: bool) -> bool:
     return True
 
 
+def teachers(log: Log, quick: bool) -> bool:
+    """What CP-SAT adds to the searches that the network learns from, on small training graphs. No target."""
+    teacher, counts = Teacher(), {"proved": 0, "better": 0, "as good": 0, "worse": 0}
+    small = [
+        instance
+        for instance in PROBLEM.suite("drawn", "train").values()
+        if instance.graph.num_ops * instance.topology.num_devices <= teacher.exact_most
+    ]
+    chosen = small[:: max(1, len(small) // (4 if quick else 60))]
+    for instance in chosen:
+        best = min(teacher.searched(instance, 0), key=partial(step, instance))
+        exact = optimum(instance, teacher.exact_s, hint=best)
+        ratio = step(instance, decide(instance, exact.unit_device, exact.priority)) / step(instance, best)
+        counts["proved"] += exact.proved
+        counts["better" if ratio < 0.999 else "as good" if ratio < 1.001 else "worse"] += 1
+    print(f"\nteachers: CP-SAT on {len(chosen)} of {len(small)} small training graphs, against the best search")
+    print("  " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+    return True
+
+
 def warm_up() -> None:
     """Compile, import and read weights once."""
     for links in LINKS:
@@ -337,6 +361,7 @@ PARTS: Final[Mapping[str, Callable[[Log, bool], bool]]] = {
     "unseen": unseen,
     "warm": warm,
     "papers": papers,
+    "teachers": teachers,
     "known": known,
 }
 

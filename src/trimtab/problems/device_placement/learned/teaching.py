@@ -48,16 +48,19 @@ class Teacher:
 
     def answers(self, instance: PlacementInstance, seed: int) -> list[Placement]:
         """Those that are as good as the best, or nearly."""
-        found = [
-            CriticalAnnealing(begin).solve(Task(instance, Simulator(), Budget(evaluations=self.calls), seed + run))
-            for run, begin in enumerate(BEGINNINGS)
-        ]
+        found = self.searched(instance, seed)
         if instance.graph.num_ops * instance.topology.num_devices <= self.exact_most:
             best = min(found, key=lambda placement: step_time(instance, placement))
             exact = optimum(instance, self.exact_s, seed=seed, hint=best)
             found.append(decide(instance, exact.unit_device, exact.priority))
         taken = [step_time(instance, placement) for placement in found]
         return [one for one, t in zip(found, taken, strict=True) if t <= AS_GOOD * min(taken)]
+
+    def searched(self, instance: PlacementInstance, seed: int) -> list[Placement]:
+        return [
+            CriticalAnnealing(begin).solve(Task(instance, Simulator(), Budget(evaluations=self.calls), seed + run))
+            for run, begin in enumerate(BEGINNINGS)
+        ]
 
 
 def lesson(instance: PlacementInstance, teacher: Teacher, seed: int, kept: Path | None = None) -> Lesson:
