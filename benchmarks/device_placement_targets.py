@@ -313,6 +313,8 @@ def papers(log: Log, quick: bool) -> bool:
         "random": lambda: Search("random"),
         "annealing, single moves": lambda: Search("walk", hot=0.01),
         "annealing, critical clusters": CriticalAnnealing,
+        "the same from ties": lambda: CriticalAnnealing("ties"),
+        "the same from the network": lambda: CriticalAnnealing("network"),
     }
     instances = {name: doppler()[name] for name in ("chain_mm_112nodes", "full_transformer_layer_261nodes")}
     print(f"\npapers: step time / lower bound after {calls} simulator calls (HEFT: none), on {', '.join(instances)}")
