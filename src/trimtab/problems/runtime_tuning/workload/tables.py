@@ -11,6 +11,7 @@ postgresql   CPU time of the server under pgbench                             31
 xalan        CPU time of a JVM that transforms XML                            36     22 %
 rhino        CPU time of a JVM that runs JavaScript                           36     22 %
 h2           CPU time of a JVM that runs SQL                                  35      2 %
+javacc       CPU time of a JVM that makes a parser                            35      2 %
 ===========  ============================================================  =====  =======
 
 Xalan's and Rhino's have a knob more than the pack: `verify`, one of whose four values the
