@@ -18,7 +18,7 @@ from trimtab.problems.runtime_tuning.optimiser.informed import Informed
 from trimtab.problems.runtime_tuning.problem import Objective, Target
 from trimtab.problems.runtime_tuning.simulator import Replay, Row, Simulator, Table
 from trimtab.problems.runtime_tuning.solvers import hints_for
-from trimtab.problems.runtime_tuning.workload.suites import TRAIN
+from trimtab.problems.runtime_tuning.workload.suites import LESSONS, TRAIN
 
 from ..spaces import Bumpy, wide
 
@@ -127,7 +127,7 @@ def test_the_shipped_file_is_of_training_programs_and_is_read() -> None:
     assert len(solver.trained_on) == len(solver.card["programs"])
     assert set(solver.card["programs"]) <= set(TRAIN)
     for name, about in solver.card["programs"].items():
-        assert about["r2_left_out"] > 0.6, name
+        assert about["r2_left_out"] > (0.4 if name in LESSONS else 0.7), name
 
 
 @pytest.mark.parametrize(
