@@ -1,40 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The targets of runtime_tuning that can be replayed, as `trimtab tune` measures them, and processes that share work."""
+"""For the benchmarks of runtime_tuning: its replayed targets, `trimtab tune`'s rule on them, and processes that share work."""
 
 from __future__ import annotations
 
 import math
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
 from trimtab.core.errors import Unavailable
 from trimtab.core.problem import SPLITS
-from trimtab.problems.runtime_tuning.asktell import AskTell
-from trimtab.problems.runtime_tuning.problem import Target
+from trimtab.problems.runtime_tuning.problem import Target, Trial
 from trimtab.problems.runtime_tuning.simulator import Replay
 from trimtab.problems.runtime_tuning.space import Values
-from trimtab.problems.runtime_tuning.system.finals import decide
-from trimtab.problems.runtime_tuning.system.journal import Journal
-from trimtab.problems.runtime_tuning.system.measure import Reading
-from trimtab.problems.runtime_tuning.system.meter import FOREVER, Patience
-from trimtab.problems.runtime_tuning.system.pairs import Turns
-from trimtab.problems.runtime_tuning.system.session import Policy, Session
+from trimtab.problems.runtime_tuning.system.finals import FINALISTS, ROUNDS
 from trimtab.problems.runtime_tuning.workload import SUITES, instances
 from trimtab.problems.runtime_tuning.workload.suites import LESSONS
-
-#: as `trimtab tune` measures, but for racing: every trial is three runs, so that all optimisers have as many
-EQUAL: Final = Policy(winning=0.0)
-_OWN_NOISE: Final = math.sqrt(4 / 5)  # of a run, in the standard deviation of its log ratio to the mean of four others
 
 
 def replayed() -> Mapping[str, Target]:
@@ -49,47 +37,22 @@ def replayed() -> Mapping[str, Target]:
     return {name: target for name, target in found.items() if target.replay is not None and name not in LESSONS}
 
 
-@dataclass
-class Replayed:
-    """A `Meter`: one run of a replayed target at a time, with fresh noise; the default takes 1, and its noise.
-
-    What a table holds are log ratios to the mean of four runs of the default. Here the
-    default is run and compared with once more, so that each run has its own share of
-    the noise of such a ratio only.
-    """
-
-    target: Target
-    rng: np.random.Generator
-
-    def read(self, values: Values, patience: Patience = FOREVER) -> Reading:
-        assert self.target.replay is not None
-        trial = self.target.replay.measure(values, self.rng)
-        if trial.loss is None:
-            return Reading("timeout" if trial.status == "timeout" else "crash", note=trial.status)
-        metric, most = patience
-        exact = self.target.replay.loss(values)
-        taken = math.exp(exact + _OWN_NOISE * (trial.loss - exact))
-        name = self.target.objective.metric
-        if metric == name and taken > most:
-            return Reading("censored", {name: most})
-        return Reading("ok", {name: taken})
-
-    def stop(self) -> None:
-        pass
+def repeated(replay: Replay, values: Values, runs: int, rng: np.random.Generator) -> Trial:
+    """So many runs of a configuration as one trial, with the mean of their ratios to the default beside them."""
+    trials = [replay.measure(values, rng) for _ in range(runs)]
+    losses = [trial.loss for trial in trials if trial.loss is not None]
+    return replace(trials[0], loss=float(np.mean(losses)), runs=runs) if losses else trials[0]
 
 
-def tuned(target: Target, tuner: AskTell, trials: int, seed: int) -> tuple[Values, int]:
-    """What `trimtab tune` would answer, before it proves it, and how many trials were invalid.
-
-    The default is run again every few runs, each trial is three runs, and what the
-    optimiser would keep meets the two with the best measurements in fresh runs.
-    """
-    meter = Replayed(target, np.random.default_rng((seed, 2024)))
-    with tempfile.TemporaryDirectory() as folder, Journal(Path(folder, "journal"), {}) as journal:
-        session = Session(target.space, target.objective, tuner, [meter], journal, EQUAL)
-        session.search(trials=trials)
-        finding = decide(session, Turns("finals", target.objective, meter, journal, seed))
-    return target.space.default if finding is None else finding.values, sum(not r.trial.valid for r in session.rows)
+def decided(replay: Replay, own: Values, trials: Sequence[Trial], rng: np.random.Generator) -> Values:
+    """As `trimtab tune` decides: what the optimiser would keep and the best by its measurements, in fresh runs."""
+    ranked = sorted((t for t in trials if t.loss is not None), key=lambda t: t.loss or 0.0)
+    finalists = [own]
+    for trial in ranked:
+        if len(finalists) < FINALISTS and trial.values not in finalists:
+            finalists.append(trial.values)
+    found = [repeated(replay, values, ROUNDS, rng).loss for values in finalists]
+    return finalists[int(np.argmin([math.inf if loss is None else loss for loss in found]))]
 
 
 T = TypeVar("T")

@@ -14,8 +14,12 @@ descent from the ten best (`Replay.best`). There are two rules, the same for all
 single  a trial is one run. What is kept is what an optimiser's own API calls its best:
         the lowest single result for all but trimtab's, whose `best()` is the lowest
         posterior mean; the table has the lowest single result for all of them, too
-tune    as `trimtab tune` measures (`replayed.tuned`): a trial is three runs against
-        the default's, and what is kept meets the two best measured in fresh runs
+tune    as `trimtab tune` measures, but for racing: a trial is the mean of three runs, and
+        at the end what would be kept meets the two best by their measurements in six
+        fresh runs each; an optimiser that would keep one of these has no third rival
+
+A table holds ratios to the default beside each run, so the noise of a run is that of
+such a ratio; the default is not run again.
 
 `experienced` is `portfolio` with what was learnt from other programs: it is run where
 some other recorded program has the space's knobs, and is never told of the program
@@ -38,7 +42,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import importlib.metadata
-import inspect
 import json
 import math
 import sys
@@ -50,7 +53,7 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from replayed import EQUAL, Crew, Replayed, fitted, replayed, tuned
+from replayed import Crew, decided, fitted, repeated, replayed
 
 import trimtab.problems.runtime_tuning as home
 from trimtab.problems.runtime_tuning.asktell import AskTell
@@ -62,6 +65,8 @@ from trimtab.problems.runtime_tuning.problem import Target, Trial
 from trimtab.problems.runtime_tuning.simulator import Replay
 from trimtab.problems.runtime_tuning.solvers import SEARCHES, hints_for, optimiser
 from trimtab.problems.runtime_tuning.space import Values
+from trimtab.problems.runtime_tuning.system.finals import FINALISTS, ROUNDS
+from trimtab.problems.runtime_tuning.system.session import POLICY
 from trimtab.problems.runtime_tuning.workload import parse
 
 RIVALS = ("optuna_tpe", "optuna_gp", "smac", "opentuner", "random")
@@ -111,17 +116,21 @@ def main() -> int:
     others = [settings_of(text) for text in options.settings]
     records = read()
     targets = fitted(wanted, Crew(options.workers))
-    memory = Memory.load(options.memory) if options.memory.exists() else Memory(())
+    study = Study(targets, *remembered(options.memory))
     if not options.report:
         seeds, lengths = (2, LENGTHS[:1]) if options.quick else (SEEDS, LENGTHS)
-        study = Study(targets, memory)
         rules = tuple(options.rules.split(","))
         jobs = [j for j in study.jobs(names, seeds, lengths, rules, others) if study.key(j) not in records]
         with_ledger(study, jobs, options.workers, deadline, records)
-    met = report(targets, list(SEARCHES), records, options.quick)
+    met = report(study, list(SEARCHES), records, options.quick)
     if others:
-        compare(Study(targets, memory), [Settings(), *others], records)
+        compare(study, [Settings(), *others], records)
     return met
+
+
+def remembered(path: Path) -> tuple[Memory, str]:
+    """What `experienced` knows, and its digest."""
+    return (Memory.load(path), _short(path.read_bytes())) if path.exists() else (Memory(()), "")
 
 
 def settings_of(text: str) -> Settings:
@@ -147,6 +156,7 @@ class Study:
 
     targets: Mapping[str, Target]
     memory: Memory
+    told: str  # its digest
 
     def jobs(
         self, names: list[str], seeds: int, lengths: tuple[int, ...], rules: tuple[str, ...], others: Iterable[Settings]
@@ -164,7 +174,11 @@ class Study:
                     yield Job(name, space, seed, trials, rule, settings)
 
     def key(self, job: Job) -> str:
-        return key_of(self.targets[job.space], job.name, job.seed, job.trials, job.rule, job.settings)
+        replay = self.targets[job.space].replay
+        assert replay is not None
+        version = version_of(job.name, job.settings) + (self.told if job.name == "experienced" else "")
+        key = f"{table_digest(replay)}:{job.name}:{version}:{job.seed}:{job.trials}"
+        return key if job.rule == "single" else f"{key}:{job.rule} {POLICY.repeats} {FINALISTS} {ROUNDS}"
 
     def run(self, job: Job) -> Record:
         target = self.targets[job.space]
@@ -175,7 +189,7 @@ class Study:
             )
         else:
             tuner = optimiser(job.name, target, job.seed, job.trials)
-        return (run if job.rule == "single" else run_tuned)(self.key(job), target, job, tuner)
+        return run(self.key(job), target, job, tuner)
 
 
 def with_ledger(study: Study, jobs: list[Job], workers: int, deadline: float, records: dict[str, Record]) -> None:
@@ -208,30 +222,20 @@ class Timed:
 def run(key: str, target: Target, job: Job, tuner: AskTell) -> Record:
     replay = target.replay
     assert replay is not None
-    seed, trials = job.seed, job.trials
     best = replay.best[1]
-    rng = np.random.default_rng((seed, 2024))
-    invalid = 0
+    rng = np.random.default_rng((job.seed, 2024))
     clocked = Clocked(tuner)
-    lowest: Trial = Trial(target.space.default, "ok", math.inf)
-    for _ in range(trials):
-        trial = replay.measure(clocked.ask(), rng)
-        clocked.tell(trial)
-        invalid += not trial.valid
-        if trial.loss is not None and trial.loss < (lowest.loss or math.inf):
-            lowest = trial
-    score, noisy = replay.loss(tuner.best()) / best, replay.loss(lowest.values) / best
-    return Record(key, target.name, job.name, seed, trials, score, noisy, invalid, 1e3 * clocked.spent / trials)
-
-
-def run_tuned(key: str, target: Target, job: Job, tuner: AskTell) -> Record:
-    replay = target.replay
-    assert replay is not None
-    best = replay.best[1]
-    clocked = Clocked(tuner)
-    kept, invalid = tuned(target, clocked, job.trials, job.seed)
-    score, own = replay.loss(kept) / best, replay.loss(tuner.best()) / best
-    return Record(key, target.name, job.name, job.seed, job.trials, score, own, invalid, 1e3 * clocked.spent / job.trials)
+    trials: list[Trial] = []
+    for _ in range(job.trials):
+        trials.append(repeated(replay, clocked.ask(), POLICY.repeats if job.rule == "tune" else 1, rng))
+        clocked.tell(trials[-1])
+    lowest = min(trials, key=lambda t: math.inf if t.loss is None else t.loss)
+    own = tuner.best()
+    kept = decided(replay, own, trials, rng) if job.rule == "tune" else own
+    score, other = replay.loss(kept) / best, replay.loss(own if job.rule == "tune" else lowest.values) / best
+    invalid = sum(not trial.valid for trial in trials)
+    ms = 1e3 * clocked.spent / job.trials
+    return Record(key, target.name, job.name, job.seed, job.trials, score, other, invalid, ms)
 
 
 @dataclass
@@ -256,25 +260,14 @@ class Clocked:
         return self.tuner.best()
 
 
-def key_of(
-    target: Target, name: str, seed: int, trials: int, rule: str = RULES[0], settings: Settings | None = None
-) -> str:
-    assert target.replay is not None
-    key = f"{table_digest(target.replay)}:{name}:{version_of(name, settings or Settings())}:{seed}:{trials}"
-    return key if rule == "single" else f"{key}:{rule} {rule_digest()}"
-
-
-@cache
-def rule_digest() -> str:
-    parts = ("session", "finals", "gauge", "records", "pairs")
-    text = f"{inspect.getsource(Replayed)}{inspect.getsource(tuned)}{EQUAL}".encode() + b"".join(source(f"system/{part}.py") for part in parts)
-    return hashlib.sha256(text).hexdigest()[:12]
-
-
 def table_digest(replay: Replay) -> str:
     table = replay.table
     text = repr((table.name, [(k.name, k.default) for k in table.space.knobs], table.digest)).encode()
-    return hashlib.sha256(text + source("simulator") + source("encoding")).hexdigest()[:12]
+    return _short(text + source("simulator") + source("encoding"))
+
+
+def _short(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
 
 
 @cache
@@ -282,9 +275,9 @@ def version_of(name: str, settings: Settings) -> str:
     if name in PACKAGES:
         return importlib.metadata.version(PACKAGES[name])
     if name not in (*OWN, "projection"):
-        return hashlib.sha256(source("baselines/simple.py")).hexdigest()[:12]
+        return _short(source("baselines/simple.py"))
     rooms = ("optimiser", "encoding") + (("experience",) if name == "experienced" else ())
-    return hashlib.sha256(b"".join(map(source, rooms)) + repr(settings).encode()).hexdigest()[:12]
+    return _short(b"".join(map(source, rooms)) + repr(settings).encode())
 
 
 @cache
@@ -299,7 +292,8 @@ def read() -> dict[str, Record]:
     return {record["key"]: Record(**record) for record in map(json.loads, lines)}
 
 
-def report(targets: Mapping[str, Target], names: list[str], records: dict[str, Record], quick: bool) -> int:
+def report(study: Study, names: list[str], records: dict[str, Record], quick: bool) -> int:
+    targets = study.targets
     for target in targets.values():
         assert target.replay is not None
         f = target.replay.fidelity
@@ -312,7 +306,7 @@ def report(targets: Mapping[str, Target], names: list[str], records: dict[str, R
     lengths = LENGTHS[:1] if quick else LENGTHS
     met = False
     for rule in RULES:
-        scores = {trials: table(targets, names, records, trials, rule) for trials in lengths}
+        scores = {trials: table(study, names, records, trials, rule) for trials in lengths}
         for own in OWN:
             met = verdict(targets, scores, own, rule)
     return 0 if met or quick else 1  # of what `trimtab tune` does: `experienced`, measured by its rule
@@ -321,13 +315,13 @@ def report(targets: Mapping[str, Target], names: list[str], records: dict[str, R
 Cells = dict[tuple[str, str], list[Record]]
 
 
-def table(targets: Mapping[str, Target], names: list[str], records: dict[str, Record], trials: int, rule: str) -> Cells:
+def table(study: Study, names: list[str], records: dict[str, Record], trials: int, rule: str) -> Cells:
     """Prints and returns what was run with so many trials by a rule."""
     cells: Cells = {}
-    for name in names:
-        for target in targets.values():
-            keys = [key_of(target, name, seed, trials, rule) for seed in range(SEEDS)]
-            cells[name, target.name] = [records[key] for key in keys if key in records]
+    targets = study.targets
+    for name, space in product(names, targets):
+        keys = [study.key(Job(name, space, seed, trials, rule)) for seed in range(SEEDS)]
+        cells[name, space] = [records[key] for key in keys if key in records]
     print(f"\nShare of the gap closed after {trials} trials, rule `{rule}`: mean of seeds (worst seed)")
     width = max([10, *map(len, targets)])
     other = "single" if rule == "single" else "own"
@@ -367,7 +361,9 @@ def compare(study: Study, choices: list[Settings], records: dict[str, Record]) -
                 some = [x for x in found if x]
                 if some:
                     worst = min(map(min, some))
-                    cells.append(f"{rule} {trials}: {np.mean([np.mean(x) for x in some]):.3f} ({worst:.2f}) of {len(some)}")
+                    cells.append(
+                        f"{rule} {trials}: {np.mean([np.mean(x) for x in some]):.3f} ({worst:.2f}) of {len(some)}"
+                    )
             print(f"{name:12} {'   '.join(cells):50} {shown_settings(settings)}")
 
 

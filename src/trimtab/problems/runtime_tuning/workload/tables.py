@@ -5,10 +5,10 @@
 table              what was measured                                             knobs   runs  invalid
 =================  ============================================================  =====  =====  =======
 gcc                run time of seven C programs, compiled with flags over -O2       34  1,720      0 %
-gcc-numbers        run time of eight others                                         34    700      0 %
+gcc-numbers        run time of eight others                                         34  1,500      0 %
 zstd               CPU time both ways, plus bytes at 100 kB/s                       14  1,720      0 %
 redis              CPU time of the server under commands on all types               22  1,720      0 %
-redis-shop         the same under what a shop asks of its cache                     22    700      0 %
+redis-shop         the same under what a shop asks of its cache                     22  1,500      0 %
 postgresql         CPU time of the server under pgbench                             31  1,513      2 %
 postgresql-events  the same with other tables and queries                           31    700      0 %
 xalan              CPU time of a JVM that transforms XML                            36  1,514     22 %
