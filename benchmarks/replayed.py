@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For the benchmarks of runtime_tuning: its replayed targets, `trimtab tune`'s rule on them, and processes that share work."""
+"""For the benchmarks of runtime_tuning: its replayed targets, the rule of `trimtab tune` on them, a crew of processes."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from .portfolio import Portfolio, Smooth, Trees, data_of, portfolio, smooth, tre
 _LEAST: Final = 3  # results before anything is fitted
 _LEAST_FOR_TREES: Final = 25
 _AT_ONCE: Final = 96
-_CAUTION: Final = 4.0  # power of the chance that a trial counts: a failure costs more than the trial, and tells less
+_CAUTION: Final = 2.0  # power of the chance that a trial counts: a failure costs more than the trial, and tells less
 
 
 class Fits:
