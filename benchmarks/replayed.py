@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For the benchmarks of runtime_tuning: replayed targets, the rule of `trimtab tune` on them, and a crew of processes."""
+"""For the benchmarks of runtime_tuning: replayed targets, the rule of `trimtab tune` on them, a crew of processes."""
 
 from __future__ import annotations
 
