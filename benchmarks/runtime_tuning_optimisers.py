@@ -404,7 +404,7 @@ def verdict(targets: Mapping[str, Target], scores: Mapping[int, Cells], own: str
         if not lead >= -0.02:
             behind.append(f"{space} ({lead:+.3f} to {best})")
     averages = {n: float(np.mean([mean(short, n, s) for s in targets])) for n in (own, *RIVALS)}
-    ahead = [n for n in RIVALS if not averages[own] > averages[n]]
+    ahead = [n for n in RIVALS if averages[n] >= averages[own]]  # nan: not run on all spaces
     said: list[tuple[str, bool]] = [
         (f"{len(targets)} spaces (target: 8 or more)", len(targets) >= 8),
         (f"behind the best of {', '.join(RIVALS)} at {short} trials: {', '.join(behind) or 'nowhere'}", not behind),
