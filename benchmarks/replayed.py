@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The targets of runtime_tuning that can be replayed, and processes that share work: for its benchmarks."""
+"""For the benchmarks of runtime_tuning: replayed targets, the rule of `trimtab tune` on them, a crew of processes."""
 
 from __future__ import annotations
 
+import math
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,15 +13,20 @@ from itertools import islice
 from multiprocessing import get_context
 from typing import Any, TypeVar
 
+import numpy as np
+
 from trimtab.core.errors import Unavailable
 from trimtab.core.problem import SPLITS
-from trimtab.problems.runtime_tuning.problem import Target
+from trimtab.problems.runtime_tuning.problem import Target, Trial
 from trimtab.problems.runtime_tuning.simulator import Replay
+from trimtab.problems.runtime_tuning.space import Values
+from trimtab.problems.runtime_tuning.system.finals import FINALISTS, ROUNDS
 from trimtab.problems.runtime_tuning.workload import SUITES, instances
+from trimtab.problems.runtime_tuning.workload.suites import LESSONS
 
 
 def replayed() -> Mapping[str, Target]:
-    """Of all splits, shipped and public; says on stderr what is left out."""
+    """Of all splits, shipped and public, but for lessons; says on stderr what is left out."""
     found: dict[str, Target] = {}
     for split in SPLITS:
         found |= instances(split)
@@ -28,7 +34,25 @@ def replayed() -> Mapping[str, Target]:
             found |= SUITES["public"](split)
         except Unavailable as error:
             print(f"left out: {error}", file=sys.stderr)
-    return {name: target for name, target in found.items() if target.replay is not None}
+    return {name: target for name, target in found.items() if target.replay is not None and name not in LESSONS}
+
+
+def repeated(replay: Replay, values: Values, runs: int, rng: np.random.Generator) -> Trial:
+    """So many runs of a configuration as one trial, with the mean of their ratios to the default beside them."""
+    trials = [replay.measure(values, rng) for _ in range(runs)]
+    losses = [trial.loss for trial in trials if trial.loss is not None]
+    return replace(trials[0], loss=float(np.mean(losses)), runs=runs) if losses else trials[0]
+
+
+def decided(replay: Replay, own: Values, trials: Sequence[Trial], rng: np.random.Generator) -> Values:
+    """As `trimtab tune` decides: what the optimiser would keep and the best by its measurements, in fresh runs."""
+    ranked = sorted((t for t in trials if t.loss is not None), key=lambda t: t.loss or 0.0)
+    finalists = [own]
+    for trial in ranked:
+        if len(finalists) < FINALISTS and trial.values not in finalists:
+            finalists.append(trial.values)
+    found = [repeated(replay, values, ROUNDS, rng).loss for values in finalists]
+    return finalists[int(np.argmin([math.inf if loss is None else loss for loss in found]))]
 
 
 T = TypeVar("T")

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from trimtab.problems.runtime_tuning.experience.network import Network, fit, left_out
+from trimtab.problems.runtime_tuning.experience.network import STRENGTHS, Network, fit, left_out
 
 
 def _bent(n: int, noise: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -20,6 +20,16 @@ def test_it_finds_what_is_behind_noise() -> None:
     error = float(((seen - truth) ** 2).mean())
     assert error < 0.5 * 0.4**2
     assert error < 0.8 * float(((linear - truth) ** 2).mean())
+
+
+def test_noisy_rows_want_stronger_penalties() -> None:
+    """And what is left out says so: it ranks strengths as the truth does."""
+    x, truth, y = _bent(200, 2.0)
+    seen = {strength: left_out(x, y, np.ones(200), 0, strength) for strength in STRENGTHS}
+    error = {strength: float(((found - truth) ** 2).mean()) for strength, found in seen.items()}
+    told = {strength: float(((found - y) ** 2).mean()) for strength, found in seen.items()}
+    assert error[STRENGTHS[-1]] < 0.7 * error[STRENGTHS[0]]
+    assert min(told, key=lambda s: told[s]) == min(error, key=lambda s: error[s])
 
 
 def test_what_is_left_out_is_not_seen() -> None:

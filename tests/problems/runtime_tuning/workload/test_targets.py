@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,11 +38,14 @@ def live(name: str) -> Target:
 
 CHANGES = {
     "gcc": {"O": "3", "march": "native"},
+    "gcc-numbers": {"O": "3", "march": "native"},
     "zstd": {"level": 1},
     "xz": {"mf": "hc3", "mode": "fast", "dict": 16},
     "sqlite": {"journal_mode": "wal", "page_size": 8192},
     "redis": {"hash-max-listpack-entries": 16},
+    "redis-shop": {"hash-max-listpack-entries": 16},
     "postgresql": {"jit": False},
+    "postgresql-events": {"enable_hashagg": False},
     "java-h2": {"TieredStopAtLevel": 1, "gc": "Serial"},
 }
 
@@ -57,6 +61,19 @@ def test_a_changed_configuration_gives_the_same_output(name: str, runner: Runner
     assert (default.status, changed.status) == ("ok", "ok"), (default, changed)
     assert target.objective.loss(changed.metrics) != target.objective.loss(default.metrics)
     assert abs(target.objective.loss(changed.metrics) - target.objective.loss(default.metrics)) < 2.5
+
+
+def test_numbers_are_right(tmp_path: Path):
+    """724 ways to place ten queens; matrices of whole numbers, whatever the compiler makes of them."""
+    live("gcc-numbers")
+    printed = []
+    for level in ("-O0", "-O3"):
+        program = str(tmp_path / level)
+        source = str(Path(targets.__file__).with_name("programs") / "numbers.c")
+        subprocess.run(["gcc", level, "-Wall", "-Wextra", "-Werror", "-o", program, source], check=True)
+        printed.append(subprocess.run([program, "7", "1"], capture_output=True, text=True, check=True).stdout)
+    assert printed[0] == printed[1]
+    assert int(printed[0].split()[6], 16) == 724
 
 
 def test_a_configuration_that_computes_something_else_is_no_winner(runner: Runner):

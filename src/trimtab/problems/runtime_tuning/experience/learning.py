@@ -24,7 +24,7 @@ from ..optimiser.history import Scale
 from ..problem import Configuration, Target
 from ..simulator.table import Table, plain
 from .memory import SHIPPED, Memory, shapes
-from .network import fit, left_out
+from .network import STRENGTHS, fit, left_out
 
 _log = logging.getLogger("trimtab")
 
@@ -94,8 +94,12 @@ def record(table: Table, seed: int) -> tuple[dict[str, NDArray[np.float32]], dic
     runs = np.bincount(place.ravel()).astype(np.float64)
     y = np.bincount(place.ravel(), Scale.of(loss)(loss)) / runs
     x = encoding.features(codes)
-    wrong = y - left_out(x, y, runs, seed)
-    r2 = 1.0 - float((wrong**2).sum() / ((y - y.mean()) ** 2).sum())
-    arrays = {part: array.astype(np.float32) for part, array in fit(x, y, runs, seed).arrays().items()}
-    about = {"digest": table.digest, "rows": len(loss), "r2_left_out": round(r2, 3), "space": plain(table.space)}
+    wrong = {strength: float(((y - left_out(x, y, runs, seed, strength)) ** 2).sum()) for strength in STRENGTHS}
+    strength = min(wrong, key=lambda s: wrong[s])
+    r2 = 1.0 - wrong[strength] / float(((y - y.mean()) ** 2).sum())
+    arrays = {part: array.astype(np.float32) for part, array in fit(x, y, runs, seed, strength).arrays().items()}
+    about = {
+        "digest": table.digest, "rows": len(loss), "penalty": strength, "r2_left_out": round(r2, 3),
+        "space": plain(table.space),
+    }  # fmt: skip
     return arrays, about

@@ -19,6 +19,7 @@ from ..encoding import Floats
 
 UNITS: Final = 8
 MEMBERS: Final = 4
+STRENGTHS: Final = (1.0, 2.0, 4.0, 8.0)  # of the penalties, to choose from: noisy tables want more
 _PENALTY: Final = 2.0  # of the units' weights, in squared errors of the standardised value
 _LINEAR_PENALTY: Final = 5.0
 _STEPS: Final = 200
@@ -52,11 +53,11 @@ class Network:
         return {"hidden": (inputs, units), "shift": (units,), "out": (units,), "linear": (inputs,), "level": (1,)}
 
 
-def fit(x: Floats, y: Floats, runs: Floats, seed: int) -> Network:
+def fit(x: Floats, y: Floats, runs: Floats, seed: int, strength: float = 1.0) -> Network:
     """runs: how many a row is the mean of; it weighs as their root, since more runs of one configuration tell
-    nothing of the others. y should be about standardised.
+    nothing of the others. y should be about standardised. strength: of the penalties.
     """
-    found = [_one(x, y, np.sqrt(runs), np.random.default_rng((seed, k))) for k in range(MEMBERS)]
+    found = [_one(x, y, np.sqrt(runs), strength, np.random.default_rng((seed, k))) for k in range(MEMBERS)]
     return Network(
         np.hstack([n.hidden for n in found]), np.concatenate([n.shift for n in found]),
         np.concatenate([n.out for n in found]) / MEMBERS, np.mean([n.linear for n in found], axis=0),
@@ -64,18 +65,19 @@ def fit(x: Floats, y: Floats, runs: Floats, seed: int) -> Network:
     )  # fmt: skip
 
 
-def left_out(x: Floats, y: Floats, runs: Floats, seed: int, folds: int = 5) -> Floats:
+def left_out(x: Floats, y: Floats, runs: Floats, seed: int, strength: float = 1.0, folds: int = 5) -> Floats:
     """What is said of each row by a network that did not see it.  (n,)"""
     fold = np.random.default_rng(seed).permutation(len(y)) % folds
     seen = np.zeros(len(y))
     for k in range(folds):
         rows = fold != k
-        seen[~rows] = fit(x[rows], y[rows], runs[rows], seed)(x[~rows])
+        seen[~rows] = fit(x[rows], y[rows], runs[rows], seed, strength)(x[~rows])
     return seen
 
 
-def _one(x: Floats, y: Floats, weight: Floats, rng: np.random.Generator) -> Network:
+def _one(x: Floats, y: Floats, weight: Floats, strength: float, rng: np.random.Generator) -> Network:
     inputs = x.shape[1]
+    bend, slope = strength * _PENALTY, strength * _LINEAR_PENALTY
     start = Network(
         0.1 * rng.normal(size=(inputs, UNITS)), np.zeros(UNITS), 0.1 * rng.normal(size=UNITS), np.zeros(inputs),
         np.zeros(1),
@@ -92,10 +94,10 @@ def _one(x: Floats, y: Floats, weight: Floats, rng: np.random.Generator) -> Netw
         wrong = active @ net.out + x @ net.linear + net.level[0] - y
         pull = wrong * weight
         inner = np.outer(pull, net.out) * (1.0 - active**2)
-        penalty = _PENALTY * ((net.hidden**2).sum() + (net.out**2).sum()) + _LINEAR_PENALTY * (net.linear**2).sum()
+        penalty = bend * ((net.hidden**2).sum() + (net.out**2).sum()) + slope * (net.linear**2).sum()
         gradient = (
-            x.T @ inner + _PENALTY * net.hidden, inner.sum(axis=0), active.T @ pull + _PENALTY * net.out,
-            x.T @ pull + _LINEAR_PENALTY * net.linear, pull.sum(keepdims=True),
+            x.T @ inner + bend * net.hidden, inner.sum(axis=0), active.T @ pull + bend * net.out,
+            x.T @ pull + slope * net.linear, pull.sum(keepdims=True),
         )  # fmt: skip
         return 0.5 * float(wrong @ pull + penalty), np.concatenate([g.ravel() for g in gradient])
 

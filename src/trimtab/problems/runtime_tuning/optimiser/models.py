@@ -19,6 +19,7 @@ from .portfolio import Portfolio, Smooth, Trees, data_of, portfolio, smooth, tre
 _LEAST: Final = 3  # results before anything is fitted
 _LEAST_FOR_TREES: Final = 25
 _AT_ONCE: Final = 96
+_CAUTION: Final = 2.0  # power of the chance that a trial counts: a failure costs more than the trial, and tells less
 
 
 class Fits:
@@ -86,7 +87,7 @@ class Models:
         self._place = {one.tobytes(): i for i, one in enumerate(told)}
 
     def score(self, codes: Floats) -> Floats:
-        """Expected gain times the chance that it counts; 0 for those that can't be among the best of them.  (m,)"""
+        """Expected gain times a power of the chance that it counts; 0 for what can't be among the best.  (m,)"""
         told = np.array([self._place.get(one.tobytes(), -1) for one in codes], dtype=np.int64)
         gain = self.portfolio.gain(codes, told, self._bold)
         order = np.argsort(-gain, kind="stable")
@@ -95,7 +96,7 @@ class Models:
             some = order[begin : begin + _AT_ONCE]
             if gain[some[0]] <= score.max():
                 break
-            score[some] = gain[some] * self.works(codes[some])
+            score[some] = gain[some] * self.works(codes[some]) ** _CAUTION
         return score
 
     def works(self, codes: Floats) -> Floats:

@@ -4,7 +4,7 @@
 ===========  ============================================================  =================
 suite        a target                                                      answered by
 ===========  ============================================================  =================
-(shipped)    a table of 1,500 measurements and more, see `tables`          `simulator`
+(shipped)    a table of measurements, see `tables`                         `simulator`
 public       xz and SQLite, 1,500 measurements each, from `TRIMTAB_DATA`   `simulator`
 live         gcc, clang, zstd, xz, SQLite, Redis, PostgreSQL               `system`
 java         Java programs from Debian's packages, see `java`              `system`
@@ -28,7 +28,9 @@ from ..simulator import Replay
 from . import public, tables
 
 #: Programs that something was chosen by, or learnt from, belong to `train`.
-TRAIN: Final = ("xz", "sqlite", "zstd", "xalan", "h2", "javacc")
+TRAIN: Final = ("xz", "sqlite", "zstd", "xalan", "h2", "javacc", "gcc-numbers", "redis-shop", "postgresql-events")
+#: Of these, small tables: a tool's second workload, for what it teaches of the first. Nothing is compared on them.
+LESSONS: Final = ("gcc-numbers", "redis-shop", "postgresql-events")
 VALIDATION: Final = ("gcc", "clang", "jython")
 
 Targets = Mapping[str, Target]

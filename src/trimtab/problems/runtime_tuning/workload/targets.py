@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """The live targets: programs that are really run, with the pack of knobs of the tool that runs them.
 
-=============  =====================================================  =========================
-target         what is measured                                       objective
-=============  =====================================================  =========================
-gcc            seven small C programs, compiled and run                CPU time of the run
-zstd           2 MB of records, there and back                         CPU time + bytes / 100 kB/s
-xz             the same                                                the same
-sqlite         rows inserted, joined, changed                          CPU time
-redis          a mix of commands, by redis-benchmark                   CPU time of the server
-postgresql     joins, sorts and changes, by pgbench                    CPU time of the server
-java-...       a program of `java.PROGRAMS`                            CPU time
-=============  =====================================================  =========================
+=================  =================================================  ==========================
+target             what is measured                                   objective
+=================  =================================================  ==========================
+gcc                seven small C programs, compiled and run            CPU time of the run
+gcc-numbers        eight others                                        the same
+zstd               2 MB of records, there and back                     CPU time + bytes / 100 kB/s
+xz                 the same                                            the same
+sqlite             rows inserted, joined, changed                      CPU time
+redis              commands on all types, by redis-benchmark           CPU time of the server
+redis-shop         what a shop asks of its cache                       the same
+postgresql         joins, sorts and changes, by pgbench                CPU time of the server
+postgresql-events  reports of devices: other tables, other queries     the same
+java-...           a program of `java.PROGRAMS`                        CPU time
+=================  =================================================  ==========================
+
+The second workload of a tool is there for what it teaches of the first (`experience`).
 """
 
 from __future__ import annotations
@@ -65,11 +70,11 @@ def _target(
     return Target(name, pack.space, Objective(objective), command=command)
 
 
-def _gcc(name: str) -> Target:
-    pack = load(name)
-    runner = (*_PYTHON, str(_PROGRAMS / "compiled.py"), str(_PROGRAMS / "kernels.c"), "1", "{run}/output")
+def _compiler(name: str, *, tool: str, source: str) -> Target:
+    pack = load(tool)
+    runner = (*_PYTHON, str(_PROGRAMS / "compiled.py"), str(_PROGRAMS / source), "1", "{run}/output")
     return _target(
-        name, pack, (*runner, pack.tool, "-O2", f"{{{name}}}"), "run", "compile", "size", equal=("{run}/output",)
+        name, pack, (*runner, pack.tool, "-O2", f"{{{tool}}}"), "run", "compile", "size", equal=("{run}/output",)
     )
 
 
@@ -84,29 +89,23 @@ def _write_records(folder: Path) -> None:
     (folder / "records").write_bytes(records(_SEED, _RECORDS))
 
 
-def _redis(name: str) -> Target:
-    pack = load(name)
-    return _target(
-        name,
-        pack,
-        (*_PYTHON, str(_PROGRAMS / "redis_load.py"), "1", pack.tool, "{redis}"),
-        "server",
-        "memory",
-        "commands",
-    )
+def _redis(name: str, *, mix: str) -> Target:
+    pack = load("redis")
+    argv = (*_PYTHON, str(_PROGRAMS / "redis_load.py"), mix, "1", pack.tool, "{redis}")
+    return _target(name, pack, argv, "server", "memory", "commands")
 
 
-def _postgresql(name: str) -> Target:
+def _postgresql(name: str, *, template: str, script: str) -> Target:
     from . import postgres_template
 
-    pack = load(name)
-    template = _PROGRAMS / "template.sql"
+    pack = load("postgresql")
+    tables = _PROGRAMS / template
     made = prepared.folder(
-        f"postgresql-{pack.version}-{_digest(template)}", partial(postgres_template.make, script=template)
+        f"postgresql-{pack.version}-{_digest(tables)}", partial(postgres_template.make, script=tables)
     )
     argv = (
         *_PYTHON, str(_PROGRAMS / "postgres_load.py"), str(Path(pack.tool).parent), str(made / "data"),
-        str(_PROGRAMS / "mixed.sql"), "2", "{postgresql}",
+        str(_PROGRAMS / script), "2", "{postgresql}",
     )  # fmt: skip
     return _target(name, pack, argv, "server", "rounds")
 
@@ -140,11 +139,14 @@ def _digest(path: Path) -> str:
 
 
 _MAKE: Final[Mapping[str, Callable[[str], Target]]] = {
-    "gcc": _gcc,
-    "clang": _gcc,
+    "gcc": partial(_compiler, tool="gcc", source="kernels.c"),
+    "gcc-numbers": partial(_compiler, tool="gcc", source="numbers.c"),
+    "clang": partial(_compiler, tool="clang", source="kernels.c"),
     "zstd": _compressor,
     "xz": _compressor,
     "sqlite": _sqlite,
-    "redis": _redis,
-    "postgresql": _postgresql,
+    "redis": partial(_redis, mix="types"),
+    "redis-shop": partial(_redis, mix="shop"),
+    "postgresql": partial(_postgresql, template="template.sql", script="mixed.sql"),
+    "postgresql-events": partial(_postgresql, template="events_template.sql", script="events.sql"),
 }
