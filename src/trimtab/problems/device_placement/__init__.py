@@ -3,16 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trimtab.core.extras import Lazy, lazy
-from trimtab.core.problem import Problem, Rendering, Split
+from trimtab.core.problem import Problem, Rendering
 
 from .problem import METRICS, Placement, PlacementInstance
-from .workload import SUITES, instances, parse, solve_options
+from .workload import GENERATED, SUITES, instances, parse, solve_options
 
 if TYPE_CHECKING:
     import click
@@ -43,25 +42,6 @@ def _capture() -> click.Command:
     return command
 
 
-def _sharded(split: Split) -> Mapping[str, PlacementInstance]:
-    from .workload.sharded import suite
-
-    return suite(split)
-
-
-def _exported(split: Split) -> Mapping[str, PlacementInstance]:
-    from trimtab.core.extras import need
-
-    need("torch", extra="learn", purpose="exporting models")
-    from .workload.exported import suite
-
-    return suite(split)
-
-
-def _drawn(split: Split) -> Mapping[str, PlacementInstance]:
-    return {**_sharded(split), **_exported(split)}
-
-
 def _load(path: Path) -> Solver[PlacementInstance, Placement]:
     from .learned import load
 
@@ -77,7 +57,7 @@ PROBLEM: Final = Problem(
     question="Which device runs which operation of a model, and in which order?",
     metrics=METRICS,
     instances=instances,
-    suites={**SUITES, "sharded": _sharded, "exported": _exported, "drawn": _drawn},
+    suites={**SUITES, **GENERATED},
     backends={
         "simulator": lazy(f"{__name__}.simulator:Simulator", extra="fast"),
         "processes": lazy(f"{__name__}.system.backend:RealProcesses", extra="learn"),

@@ -10,10 +10,10 @@ from typing import Any
 from trimtab.core.errors import UsageError
 
 from ..problem import PlacementInstance
-from .suites import SUITES
+from .suites import GENERATED, SUITES
 from .suites import shipped as instances
 
-__all__ = ["SUITES", "instances", "parse", "solve_options"]
+__all__ = ["GENERATED", "SUITES", "instances", "parse", "solve_options"]
 
 
 def parse(paths: Sequence[Path], **options: Any) -> Mapping[str, PlacementInstance]:

@@ -17,6 +17,9 @@ pipedream       layers that PipeDream (SOSP 2019) profiled on a GPU, forward and
                 backward, on 4 of them; without those of a contaminated profile
 piper           graphs of Piper (NeurIPS 2021), each layer forward and backward as     1, 1, 1
                 one op, on 8 accelerators for a full pipeline
+sharded         a program on matrices in blocks, drawn at random, on drawn devices     158, 20, 20
+exported        a model of a drawn size, exported without memory, on drawn devices     236, 20, 37
+drawn           both                                                                   394, 40, 57
 ==============  =====================================================================  =======================
 """
 
@@ -215,3 +218,26 @@ SUITES: Final[Mapping[str, Suite]] = {
     "pipedream": pipedream,
     "piper": piper,
 }
+
+
+def sharded(split: Split) -> Mapping[str, PlacementInstance]:
+    from .sharded import suite
+
+    return suite(split)
+
+
+def exported(split: Split) -> Mapping[str, PlacementInstance]:
+    from trimtab.core.extras import need
+
+    need("torch", extra="learn", purpose="exporting models")
+    from .exported import suite
+
+    return suite(split)
+
+
+def drawn(split: Split) -> Mapping[str, PlacementInstance]:
+    return {**sharded(split), **exported(split)}
+
+
+#: Made when they are asked for: what networks learn from.
+GENERATED: Final[Mapping[str, Suite]] = {"sharded": sharded, "exported": exported, "drawn": drawn}
