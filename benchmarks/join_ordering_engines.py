@@ -181,9 +181,10 @@ def draw(connection: Any, database: Database, memory: Memory, name: str, count: 
         query = harvest.query_of(to_sql(shape, predicates.draw(shape, rng)), made, catalogue)
         if (split_of(query) == "test") == tuning:
             continue
-        counted = whole.rows(query)
+        asked, counted = whole.asked(query), whole.rows(query)
+        assert asked is not None
         assert counted is not None
-        sheet = sheet_of(query, counted, memory)
+        sheet = sheet_of(asked, counted)
         rows = dict(zip(counted[0].tolist(), counted[1].tolist(), strict=True))
         if (
             rows[query.everything]

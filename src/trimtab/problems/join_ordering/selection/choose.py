@@ -17,13 +17,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from ..problem import Floats, Ints, JoinQuery
+from ..problem import JoinQuery
 from ..sql.rewrite import rewrite
 from ..system.plans import BOUND, FORCED, IN_MEMORY, EnginePlan, Settings
 from ..system.prepared import Prepared
 from ..system.session import TimedOut
 from . import explained, pricing
-from .counting import count, walked
+from .counting import Sizes, walked
 from .memory import Memory
 
 #: Settings of the three sessions: for PostgreSQL's own plans, for plans with their operators, and for orders alone.
@@ -83,8 +83,10 @@ class Chooser:
     """For PostgreSQL. The three sessions have the settings `TOLD`."""
 
     memory: Memory
+    quick: Sizes = Sizes(64, 256)  # noqa: RUF009 - a tuple
     little_rows: float = 1_000.0  # that a walk along the joins is expected to meet: not worth a thought
     little_ms: float = 16.0  # that our plan is expected to take: not worth a look at PostgreSQL's own
+    small_ms: float = 4.0  # the same, by a quick count: not worth a closer one
     much_ms: float = 32.0  # from here on orders are tried whose operators PostgreSQL chooses
     least_gain: float = 0.9  # expected time of our plan / of PostgreSQL's own, at most
     patience: float = 4.0  # time that our plan may take, by the wall clock / expected time of PostgreSQL's own
@@ -93,38 +95,33 @@ class Chooser:
         asked = self.memory.asked(query)
         if asked is None or walked(asked) < self.little_rows:
             return Chosen(Sent(own, query.sql))
-        counted = count(self.memory.store, asked, self.memory.sizes, self.memory.slots)
-        sheet = pricing.sheet_of(query, counted, self.memory)
-        ns, joins, operators = pricing.cheapest(sheet, pricing.prices())
-        plan, expected = EnginePlan(joins, operators, label="bound", bound=True), ns / 1e6
-        if expected < self.little_ms and is_sure(counted, joins):
+        for sizes in (self.quick, self.memory.sizes):
+            found = pricing.planned(self.memory.store, asked, sizes, self.memory.slots, pricing.prices())
+            plan, expected = EnginePlan(found.joins, found.operators, label="bound", bound=True), found.ns / 1e6
+            if found.sure and expected < self.small_ms:
+                break
+        if found.sure and expected < self.little_ms:
             ours = Sent(bound, rewrite(query, plan, bound=True))
             return Chosen(Sent(own, query.sql), plan, ours, self.patience * self.little_ms)
         kept = Kept(own, own.prepare(query.sql))
-        usual = self._ms(query, own.explain(kept.name), sheet)
+        usual = self._ms(query, own.explain(kept.name), found.sheet)
         best, limit = Chosen(kept, limit_ms=self.patience * usual), self.least_gain * usual
         if expected < limit:
             best = replace(best, plan=plan, ours=Sent(bound, rewrite(query, plan, bound=True)))
             limit = expected
         if usual >= self.much_ms:
-            best = self._ordered(query, joins, free, sheet, best, limit)
+            best = self._ordered(query, found, free, best, limit)
         return best
 
     def _ordered(
-        self, query: JoinQuery, joins: Ints, free: Prepared, sheet: pricing.Sheet, best: Chosen, limit: float
+        self, query: JoinQuery, found: pricing.Plan, free: Prepared, best: Chosen, limit: float
     ) -> Chosen:
         """The order alone, if less than `limit` ms are expected of what PostgreSQL makes of it."""
-        plan = EnginePlan(joins, settings=IN_MEMORY, label="order")
+        plan = EnginePlan(found.joins, settings=IN_MEMORY, label="order")
         ours = Kept(free, free.prepare(rewrite(query, plan)))
         best = replace(best, tried=(ours,))
-        expected = self._ms(query, free.explain(ours.name), sheet)
+        expected = self._ms(query, free.explain(ours.name), found.sheet)
         return replace(best, plan=plan, ours=ours) if expected < limit else best
 
     def _ms(self, query: JoinQuery, root: Mapping[str, Any], sheet: pricing.Sheet) -> float:
         return float(explained.work(query, root, sheet, self.memory) @ explained.prices()) / 1e6
-
-
-def is_sure(counted: tuple[Ints, Floats, Floats, Floats], joins: Ints) -> bool:
-    """Whether every intermediate result of a plan rests on a row of the sample; the last one is every plan's."""
-    subsets, _, support, _ = counted
-    return bool((support[subsets.searchsorted(joins[:-1].sum(axis=1))] > 0.0).all())

@@ -26,6 +26,10 @@ Small = NDArray[np.int32]
 STARS: Final = 16
 
 
+#: What a lookup finds: a row; rows that stand side by side; rows that stand anywhere.
+KEY, NEAR, FAR, UNINDEXED = range(4)
+
+
 class Store(NamedTuple):
     """A database in memory. Columns stand one behind another in long arrays; a query says where its own begin."""
 
@@ -54,6 +58,7 @@ class Asked(NamedTuple):
     high: Floats  # (conditions,) value < high
     vague: Floats  # (relations,) share that conditions of other forms are taken to leave
     share: Floats  # (relations,) of its rows that meet all conditions, by independence
+    page: Floats  # (relations,) rows on a page of 8 KiB, about
     of: Ints  # (members,) class of a member: a column of a relation
     relation: Ints  # (members,)
     key: Ints  # (members,) 1 where the column is the table's key, else 0
@@ -61,6 +66,12 @@ class Asked(NamedTuple):
     referring: Ints  # (members,) where it begins in `referring`
     starts: Ints  # (members,) where it begins in `starts`
     values: Ints  # (members,) rows of the table that the class's values are of
+    looked: Ints  # (members,) how rows are looked up by the column: KEY, NEAR, FAR or UNINDEXED
+
+
+#: Every connected subset, its rows, on how many sampled rows these rest (inf: counted), and (relations, relations) how
+#: many rows of the one, before its conditions, refer to what a row of the other has; NaN where they are not joined so.
+Counted = tuple[Ints, Floats, Floats, Floats]
 
 
 class Sizes(NamedTuple):
@@ -401,12 +412,8 @@ def gathered(found: Floats, support: Floats, owners: Ints, weights: Floats, numb
 
 
 @compiled
-def count(store: Store, asked: Asked, sizes: Sizes, slots: Small) -> tuple[Ints, Floats, Floats, Floats]:
-    """Every connected subset, its rows, and on how many sampled rows these rest; inf: counted.
-
-    And (relations, relations): how many rows of the one, before its conditions, refer
-    to what a row of the other has; NaN where they are not joined so.
-    """
+def count(store: Store, asked: Asked, sizes: Sizes, slots: Small) -> Counted:
+    """All of a query. `slots` is -1 everywhere, as it is left."""
     n = len(asked.rows)
     degrees = np.full((n, n), np.nan)
     expected = np.zeros(n)

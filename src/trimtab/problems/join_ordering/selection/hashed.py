@@ -14,38 +14,26 @@ import numpy as np
 
 from trimtab.kit.compiled import compiled
 
-from ..problem import Floats, Ints, JoinPlan, JoinQuery
-from .counting import Asked, Sizes, Small, Store, count
+from ..problem import Ints, JoinPlan, JoinQuery
+from .counting import Sizes
 from .memory import Memory
-from .pricing import BUILD, EMIT, UNITS, Sheet, cheapest, fill
+from .pricing import BUILD, EMIT, LOOKUP, UNITS, Sheet, planned
 
 #: C_out: rows that joins give, and nothing else.
 C_OUT: Final = np.array([float(name == "emit") for name in UNITS])
 #: ns: a row that is hashed costs as much as four that a join gives; rows that are looked up were given by a join before.
 PRICES: Final = np.zeros(len(UNITS))
-PRICES[[BUILD, EMIT]] = 27.0, 6.6
+PRICES[[BUILD, EMIT, LOOKUP]] = 27.0, 6.6, np.inf
 
 
 @compiled
-def ordered(store: Store, asked: Asked, sizes: Sizes, slots: Small, prices: Floats) -> tuple[float, Ints, bool]:
-    """ns of joins in the cheapest order, that order, the smaller operand of every join inside, and whether it is sure.
-
-    It is where every intermediate result rests on a row of the sample; the last one is every plan's.
-    """
-    n = len(asked.rows)
-    subsets, rows, support, degrees = count(store, asked, sizes, slots)
-    nothing = np.zeros((3, n), np.int64)
-    of_subset, matches = np.full(1 << n, np.nan), np.zeros((n, 0))
-    sheet = Sheet(asked.rows.astype(np.float64), asked.share < 1.0, of_subset, matches, degrees, nothing, np.ones(n))
-    fill(sheet, subsets, rows, support)
-    ns, joins, _ = cheapest(sheet, prices)
-    sure = True
-    for k in range(n - 1):
-        outer, inner = joins[k, 0], joins[k, 1]
-        sure = sure and (k == n - 2 or support[np.searchsorted(subsets, outer | inner)] > 0.0)
-        if of_subset[outer] < of_subset[inner]:
-            joins[k, 0], joins[k, 1] = inner, outer
-    return ns, joins, sure
+def smaller_inside(sheet: Sheet, joins: Ints) -> Ints:
+    """The order with the smaller operand of every join as the inner one."""
+    turned = joins.copy()
+    for k in range(len(joins)):
+        if sheet.rows[joins[k, 0]] < sheet.rows[joins[k, 1]]:
+            turned[k, 0], turned[k, 1] = joins[k, 1], joins[k, 0]
+    return turned
 
 
 @dataclass(frozen=True)
@@ -63,7 +51,7 @@ class DuckChooser:
         if asked is None:
             return None
         for sizes in (self.quick, self.close):
-            ns, joins, sure = ordered(self.memory.store, asked, sizes, self.memory.slots, PRICES)
-            if sure and ns < self.much_ns:
+            plan = planned(self.memory.store, asked, sizes, self.memory.slots, PRICES)
+            if plan.sure and plan.ns < self.much_ns:
                 break
-        return JoinPlan(joins)
+        return JoinPlan(smaller_inside(plan.sheet, plan.joins))

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..problem import Floats, Ints, JoinQuery, Relation
-from .counting import Asked, Sizes, Small, Store, count
+from .counting import FAR, KEY, NEAR, UNINDEXED, Asked, Sizes, Small, Store, count
 
 VAGUE: Final = 0.1  # share of rows that a condition of another form is taken to leave
 MOST_RELATIONS: Final = 12  # a star of n relations has 2 ** n subsets, and each is counted
@@ -144,22 +144,26 @@ class Memory:
             narrowest = min(found, key=lambda ends: ends[1] - ends[0], default=(-1, -1))
             places.append((table.rows, table.flags, *table.heavies, *table.some, *narrowest))
             vague = VAGUE**strange
-            shares.append((vague, vague * math.prod((end - begin) / max(1, table.rows) for begin, end in found)))
-        place, share = np.array(places, np.int64), np.array(shares)
+            share = vague * math.prod((end - begin) / max(1, table.rows) for begin, end in found)
+            shares.append((vague, share, table.page))
+        place, parts = np.array(places, np.int64), np.array(shares)
         between, of = np.array(bounds, np.float64).reshape(-1, 2), np.array(members, np.int64)
         return Asked(
             place[:, 0], place[:, 1], place[:, 2:4], place[:, 4:6], place[:, 6:8],
             np.array(first, np.int64), np.array(columns, np.int64), between[:, 0], between[:, 1],
-            share[:, 0], share[:, 1], of[:, 0], of[:, 1], of[:, 2], of[:, 3], of[:, 4], of[:, 5], of[:, 6],
+            parts[:, 0], parts[:, 1], parts[:, 2], of[:, 0], of[:, 1], of[:, 2], of[:, 3], of[:, 4], of[:, 5], of[:, 6],
+            of[:, 7],
         )  # fmt: skip
 
     def _members(self, query: JoinQuery) -> list[tuple[int, ...]] | None:
         """Columns of relations in classes of equal ones, as in `Asked`; None where these are no tree, or not of keys."""
         number: dict[tuple[int, str], int] = {}
+        indexed = set()
         for k, edge in enumerate(query.edges):
             if edge.implied:
                 continue
             left, right = (edge.left, edge.left_column), (edge.right, edge.right_column)
+            indexed |= {end for end, is_so in ((left, edge.left_index), (right, edge.right_index)) if is_so}
             a, b = number.setdefault(left, k), number.setdefault(right, k)
             if a != b:
                 number = {end: a if c == b else c for end, c in number.items()}
@@ -180,5 +184,6 @@ class Memory:
             if values.setdefault(c, target) != target:
                 return None
             where = (0, foreign.refers, foreign.referring, foreign.starts) if foreign else (1, -1, -1, -1)
-            members.append((classes[c], i, *where, self.tables[target].rows))
+            looked = KEY if foreign is None else UNINDEXED if (i, column) not in indexed else NEAR if foreign.near else FAR
+            members.append((classes[c], i, *where, self.tables[target].rows, looked))
         return members
