@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plan for a query that was never run: the engine's own, unless ours is expected to be clearly faster.
+"""A plan for a query that was never run: ours, or PostgreSQL's own where ours is not expected to be faster.
 
-Both are priced alike, by what they do under our row counts (`explained.work`). PostgreSQL
-plans and shows its own first, in a session with a tuned configuration; that plan is
-kept, so that running it after all costs no planning again. As little is done as the
-query is worth: what PostgreSQL expects little work of is run at once. And a plan of
-ours that takes much longer than the own one was expected to is stopped, and the own
-one run after all.
+As little is done as the query is worth. Of few relations or little work nothing is
+asked. A plan of ours that is expected to take a short time is run at once: it is bound,
+so that planning it takes less than PostgreSQL's own plan does. Only for longer ones
+does PostgreSQL plan and show its own; both are priced alike, by what they do under our
+row counts (`explained.work`). Its plan is kept, so that running it after all costs no
+planning again. And a plan of ours that takes much longer than expected is stopped, and
+the own one run after all.
 
 The constants were chosen on queries of the training and validation templates.
 """
@@ -27,7 +28,7 @@ from .counting import Sizes, walked
 from .memory import Memory
 
 #: Settings of the three sessions: for PostgreSQL's own plans, for plans with their operators, and for orders alone.
-TOLD: Final[tuple[Settings, Settings, Settings]] = (IN_MEMORY, BOUND, FORCED + IN_MEMORY)
+TOLD: Final[tuple[Settings, Settings, Settings]] = ((), BOUND, FORCED + IN_MEMORY)
 
 
 @dataclass(frozen=True)
@@ -84,44 +85,42 @@ class Chooser:
 
     memory: Memory
     quick: Sizes = Sizes(64, 256)  # noqa: RUF009 - a tuple
-    little_rows: float = 1_000.0  # that a walk along the joins is expected to meet: not worth a thought
-    little_ms: float = 16.0  # that our plan is expected to take: not worth a look at PostgreSQL's own
-    small_ms: float = 4.0  # the same, by a quick count: not worth a closer one
-    much_ms: float = 32.0  # from here on orders are tried whose operators PostgreSQL chooses
-    least_gain: float = 0.9  # expected time of our plan / of PostgreSQL's own, at most
-    patience: float = 4.0  # time that our plan may take, by the wall clock / expected time of PostgreSQL's own
+    few: int = 4  # relations: PostgreSQL plans them well
+    little_rows: float = 3_000.0  # that a walk along the joins is expected to meet: not worth a thought
+    small_ms: float = 4.0  # that our plan is expected to take by a quick count: not worth a closer one
+    little_ms: float = 24.0  # that our plan is expected to take: not worth a look at PostgreSQL's own
+    much_ms: float = 32.0  # that PostgreSQL's own is: orders are tried, too, whose operators PostgreSQL chooses
+    least_gain: float = 0.95  # expected time of our plan / of PostgreSQL's own, at most
+    preferred: float = 1.2  # expected time of an order / of the bound plan, at most: PostgreSQL's operators are better
+    patience: float = 4.0  # time that our plan may take, by the wall clock / expected time
 
     def choose(self, query: JoinQuery, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
-        asked = self.memory.asked(query)
+        asked = self.memory.asked(query) if query.num_relations > self.few else None
         if asked is None or walked(asked) < self.little_rows:
             return Chosen(Sent(own, query.sql))
         for sizes in (self.quick, self.memory.sizes):
             found = pricing.planned(self.memory.store, asked, sizes, self.memory.slots, pricing.prices())
-            plan, expected = EnginePlan(found.joins, found.operators, label="bound", bound=True), found.ns / 1e6
-            if found.sure and expected < self.small_ms:
+            if found.sure and found.ns / 1e6 < self.small_ms:
                 break
+        plan, expected = EnginePlan(found.joins, found.operators, label="bound", bound=True), found.ns / 1e6
         if found.sure and expected < self.little_ms:
-            ours = Sent(bound, rewrite(query, plan, bound=True))
-            return Chosen(Sent(own, query.sql), plan, ours, self.patience * self.little_ms)
+            limit = self.patience * (expected + self.small_ms)
+            return Chosen(Sent(own, query.sql), plan, Sent(bound, rewrite(query, plan, bound=True)), limit)
         kept = Kept(own, own.prepare(query.sql))
         usual = self._ms(query, own.explain(kept.name), found.sheet)
-        best, limit = Chosen(kept, limit_ms=self.patience * usual), self.least_gain * usual
-        if expected < limit:
+        best, most = Chosen(kept, limit_ms=self.patience * usual), self.least_gain * usual
+        if expected < most:
             best = replace(best, plan=plan, ours=Sent(bound, rewrite(query, plan, bound=True)))
-            limit = expected
-        if usual >= self.much_ms:
-            best = self._ordered(query, found, free, best, limit)
-        return best
+            most = min(most, self.preferred * expected)
+        return self._ordered(query, found, free, best, most) if usual >= self.much_ms else best
 
-    def _ordered(
-        self, query: JoinQuery, found: pricing.Plan, free: Prepared, best: Chosen, limit: float
-    ) -> Chosen:
-        """The order alone, if less than `limit` ms are expected of what PostgreSQL makes of it."""
+    def _ordered(self, query: JoinQuery, found: pricing.Plan, free: Prepared, best: Chosen, most: float) -> Chosen:
+        """The order alone, if less than `most` ms are expected of what PostgreSQL makes of it."""
         plan = EnginePlan(found.joins, settings=IN_MEMORY, label="order")
         ours = Kept(free, free.prepare(rewrite(query, plan)))
         best = replace(best, tried=(ours,))
         expected = self._ms(query, free.explain(ours.name), found.sheet)
-        return replace(best, plan=plan, ours=ours) if expected < limit else best
+        return replace(best, plan=plan, ours=ours) if expected < most else best
 
     def _ms(self, query: JoinQuery, root: Mapping[str, Any], sheet: pricing.Sheet) -> float:
         return float(explained.work(query, root, sheet, self.memory) @ explained.prices()) / 1e6

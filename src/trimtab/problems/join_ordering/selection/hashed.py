@@ -41,9 +41,9 @@ class DuckChooser:
     """The order in which hash joins take the least time, by a quick count; by a closer one where that is worth it."""
 
     memory: Memory
-    quick: Sizes = Sizes(64, 256, False)  # noqa: RUF009, FBT003 - a tuple
+    quick: Sizes = Sizes(32, 128, False)  # noqa: RUF009, FBT003 - a tuple
     close: Sizes = Sizes(256, 1024, False)  # noqa: RUF009, FBT003
-    much_ns: float = 1e6  # that joins are expected to take: worth a closer count, as is what rests on no row
+    much_ns: float = 5e6  # that joins are expected to take: worth a closer count
 
     def choose(self, query: JoinQuery) -> JoinPlan | None:
         """None where rows can't be counted."""
@@ -52,6 +52,6 @@ class DuckChooser:
             return None
         for sizes in (self.quick, self.close):
             plan = planned(self.memory.store, asked, sizes, self.memory.slots, PRICES)
-            if plan.sure and plan.ns < self.much_ns:
+            if plan.ns < self.much_ns:
                 break
         return JoinPlan(smaller_inside(plan.sheet, plan.joins))
