@@ -42,7 +42,7 @@ from trimtab.problems.join_ordering.selection.counting import Sizes
 from trimtab.problems.join_ordering.selection.gather import gather
 from trimtab.problems.join_ordering.selection.hashed import C_OUT, DuckChooser
 from trimtab.problems.join_ordering.selection.memory import Memory
-from trimtab.problems.join_ordering.selection.pricing import cheapest, sheet_of
+from trimtab.problems.join_ordering.selection.pricing import cheapest
 from trimtab.problems.join_ordering.system.clock import backend_clock
 from trimtab.problems.join_ordering.system.duckdb import FORCED, DuckEngine, duckdb_statement
 from trimtab.problems.join_ordering.system.measure import Comparison, compare
@@ -181,10 +181,9 @@ def draw(connection: Any, database: Database, memory: Memory, name: str, count: 
         query = harvest.query_of(to_sql(shape, predicates.draw(shape, rng)), made, catalogue)
         if (split_of(query) == "test") == tuning:
             continue
-        asked, counted = whole.asked(query), whole.rows(query)
-        assert asked is not None
+        counted, sheet = whole.rows(query), whole.sheet(query)
         assert counted is not None
-        sheet = sheet_of(asked, counted)
+        assert sheet is not None
         rows = dict(zip(counted[0].tolist(), counted[1].tolist(), strict=True))
         if (
             rows[query.everything]

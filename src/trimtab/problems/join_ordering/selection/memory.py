@@ -13,8 +13,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..problem import Floats, Ints, JoinQuery, Relation
-from .counting import FAR, KEY, NEAR, UNINDEXED, Asked, Sizes, Small, Store, count
+from ..problem import JoinQuery, Relation
+from .counting import FAR, KEY, NEAR, UNINDEXED, Asked, Counted, Sizes, Small, Store, count
+from .pricing import Sheet, sheet_of
 
 VAGUE: Final = 0.1  # share of rows that a condition of another form is taken to leave
 MOST_RELATIONS: Final = 12  # a star of n relations has 2 ** n subsets, and each is counted
@@ -102,10 +103,15 @@ class Memory:
     sizes: Sizes = Sizes()  # noqa: RUF009
     _slots: list[Small] = field(default_factory=list, repr=False)
 
-    def rows(self, query: JoinQuery) -> tuple[Ints, Floats, Floats, Floats] | None:
+    def rows(self, query: JoinQuery) -> Counted | None:
         """As `counting.count`, subsets ascending; None where there is nothing to count by (see `asked`)."""
         asked = self.asked(query)
         return None if asked is None else count(self.store, asked, self.sizes, self.slots)
+
+    def sheet(self, query: JoinQuery) -> Sheet | None:
+        """For prices, by these counts."""
+        asked = self.asked(query)
+        return None if asked is None else sheet_of(asked, count(self.store, asked, self.sizes, self.slots))
 
     def near(self, table: str, column: str) -> bool:
         foreign = self.tables[table].foreign.get(column)
