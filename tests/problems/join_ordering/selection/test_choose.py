@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from trimtab.core.errors import UsageError
-from trimtab.problems.join_ordering.problem import HASH, INDEX, JoinPlan, JoinQuery
+from trimtab.problems.join_ordering.problem import HASH, INDEX, JoinQuery
 from trimtab.problems.join_ordering.selection import pricing
 from trimtab.problems.join_ordering.selection.choose import (
     TOLD,
@@ -21,8 +21,6 @@ from trimtab.problems.join_ordering.selection.choose import (
     Sent,
 )
 from trimtab.problems.join_ordering.selection.memory import Memory
-from trimtab.problems.join_ordering.simulator import optimum, plan_cost
-from trimtab.problems.join_ordering.system.duckdb import duckdb_statement
 from trimtab.problems.join_ordering.system.plans import EnginePlan, plan_of_postgresql, settings_of
 from trimtab.problems.join_ordering.system.postgresql import statement
 from trimtab.problems.join_ordering.system.prepared import Prepared

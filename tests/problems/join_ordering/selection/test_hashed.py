@@ -11,7 +11,7 @@ from trimtab.problems.join_ordering.problem import JoinPlan, JoinQuery
 from trimtab.problems.join_ordering.selection import hashed
 from trimtab.problems.join_ordering.selection.hashed import C_OUT, PRICES, DuckChooser, smaller_inside
 from trimtab.problems.join_ordering.selection.memory import Memory
-from trimtab.problems.join_ordering.selection.pricing import Sheet
+from trimtab.problems.join_ordering.selection.pricing import BUILD, EMIT, Sheet
 from trimtab.problems.join_ordering.simulator import optimum, plan_cost
 from trimtab.problems.join_ordering.system.duckdb import duckdb_statement
 
@@ -20,10 +20,9 @@ from ..queries import trees
 
 def by_hand(query: JoinQuery, plan: JoinPlan) -> float:
     """ns of a plan's joins: its smaller operands hashed, its results given."""
-    build, emit = PRICES[PRICES.nonzero()[0]][:1], 6.6
     known = dict(zip(query.cardinalities.subsets.tolist(), np.maximum(1.0, query.cardinalities.rows), strict=True))
     return sum(
-        float(build[0]) * min(known[outer], known[inner]) + emit * known[outer | inner]
+        float(PRICES[BUILD] * min(known[outer], known[inner]) + PRICES[EMIT] * known[outer | inner])
         for outer, inner in plan.joins.tolist()
     )
 

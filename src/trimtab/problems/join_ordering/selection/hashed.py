@@ -14,14 +14,14 @@ import numpy as np
 
 from trimtab.kit.compiled import compiled
 
-from ..problem import Ints, JoinPlan, JoinQuery
-from .counting import Sizes
+from ..problem import Floats, Ints, JoinPlan, JoinQuery
+from .counting import Asked, Sizes, Small, Store
 from .memory import Memory
 from .pricing import BUILD, EMIT, LOOKUP, UNITS, Sheet, planned
 
 #: C_out: rows that joins give, and nothing else.
 C_OUT: Final = np.array([float(name == "emit") for name in UNITS])
-#: ns: a row that is hashed costs as much as four that a join gives; rows that are looked up were given by a join before.
+#: ns: a row that is hashed costs as much as four that a join gives, and what is looked up was given by a join before.
 PRICES: Final = np.zeros(len(UNITS))
 PRICES[[BUILD, EMIT, LOOKUP]] = 27.0, 6.6, np.inf
 
@@ -36,13 +36,20 @@ def smaller_inside(sheet: Sheet, joins: Ints) -> Ints:
     return turned
 
 
+@compiled
+def ordered(store: Store, asked: Asked, sizes: Sizes, slots: Small, prices: Floats) -> tuple[float, Ints]:
+    """ns of joins in the cheapest order, and that order."""
+    plan = planned(store, asked, sizes, slots, prices)
+    return plan.ns, smaller_inside(plan.sheet, plan.joins)
+
+
 @dataclass(frozen=True)
 class DuckChooser:
     """The order in which hash joins take the least time, by a quick count; by a closer one where that is worth it."""
 
     memory: Memory
-    quick: Sizes = Sizes(32, 128, False)  # noqa: RUF009, FBT003 - a tuple
-    close: Sizes = Sizes(256, 1024, False)  # noqa: RUF009, FBT003
+    quick: Sizes = Sizes(32, 128, False)  # noqa: RUF009 - a tuple
+    close: Sizes = Sizes(256, 1024, False)  # noqa: RUF009
     much_ns: float = 5e6  # that joins are expected to take: worth a closer count
 
     def choose(self, query: JoinQuery) -> JoinPlan | None:
@@ -51,7 +58,7 @@ class DuckChooser:
         if asked is None:
             return None
         for sizes in (self.quick, self.close):
-            plan = planned(self.memory.store, asked, sizes, self.memory.slots, PRICES)
-            if plan.ns < self.much_ns:
+            ns, joins = ordered(self.memory.store, asked, sizes, self.memory.slots, PRICES)
+            if ns < self.much_ns:
                 break
-        return JoinPlan(smaller_inside(plan.sheet, plan.joins))
+        return JoinPlan(joins)

@@ -162,7 +162,7 @@ class Memory:
         )  # fmt: skip
 
     def _members(self, query: JoinQuery) -> list[tuple[int, ...]] | None:
-        """Columns of relations in classes of equal ones, as in `Asked`; None where these are no tree, or not of keys."""
+        """Columns of relations in classes of equal ones, as in `Asked`; None where they are no tree, or not of keys."""
         number: dict[tuple[int, str], int] = {}
         indexed = set()
         for k, edge in enumerate(query.edges):
@@ -190,6 +190,7 @@ class Memory:
             if values.setdefault(c, target) != target:
                 return None
             where = (0, foreign.refers, foreign.referring, foreign.starts) if foreign else (1, -1, -1, -1)
-            looked = KEY if foreign is None else UNINDEXED if (i, column) not in indexed else NEAR if foreign.near else FAR
+            found = KEY if foreign is None else NEAR if foreign.near else FAR
+            looked = found if foreign is None or (i, column) in indexed else UNINDEXED
             members.append((classes[c], i, *where, self.tables[target].rows, looked))
         return members

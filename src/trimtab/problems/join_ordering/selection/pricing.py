@@ -212,7 +212,7 @@ def planned(store: Store, asked: Asked, sizes: Sizes, slots: Small, p: Floats) -
     ns, joins, operators = cheapest(sheet, p)
     sure = True
     for k in range(len(joins) - 1):
-        sure = sure and counted[2][np.searchsorted(counted[0], joins[k, 0] | joins[k, 1])] > 0.0
+        sure = sure and bool(counted[2][np.searchsorted(counted[0], joins[k, 0] | joins[k, 1])] > 0.0)
     return Plan(sheet, ns, joins, operators, sure)
 
 

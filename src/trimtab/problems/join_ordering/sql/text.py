@@ -235,8 +235,10 @@ class Equal:
 
     def across(self, query: JoinQuery, outer: int, inner: int) -> list[JoinEdge]:
         """The joins of two subsets that make columns equal which are not yet; those that the query says are first."""
-        found = [e for e in query.edges if (outer >> e.left & inner >> e.right | outer >> e.right & inner >> e.left) & 1]
-        return [e for e in sorted(found, key=lambda e: e.implied) if self._add(e)]
+        edges = [
+            e for e in query.edges if (outer >> e.left & inner >> e.right | outer >> e.right & inner >> e.left) & 1
+        ]
+        return [e for e in sorted(edges, key=lambda e: e.implied) if self._add(e)]
 
     def _add(self, edge: JoinEdge) -> bool:
         left, right = self._first((edge.left, edge.left_column)), self._first((edge.right, edge.right_column))
