@@ -6,12 +6,11 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..problem import JoinQuery, Relation
 from .counting import FAR, KEY, NEAR, UNINDEXED, Asked, Counted, Sizes, Small, Store, count
@@ -31,7 +30,7 @@ class Column:
 
     begins: int  # in `Store.values` and `Store.order`
     texts: list[str] | None
-    sorted: NDArray[Any]
+    ranked: Sequence[float]  # numbers, ascending; of texts, how many rows stand before each, and before the end
 
     def between(self, operator: str, literal: str) -> tuple[float, float] | None:
         """The condition as low <= value < high; None where it is of another form."""
@@ -39,11 +38,9 @@ class Column:
             if literal.startswith("'") or operator == "LIKE":
                 return None
             value = float(literal)
-            above = float(np.nextafter(value, np.inf))
-            return {
-                "=": (value, above), "<": (-np.inf, value), "<=": (-np.inf, above),
-                ">": (above, np.inf), ">=": (value, np.inf),
-            }[operator]  # fmt: skip
+            least = math.nextafter(value, math.inf) if operator == ">" else value
+            most = math.nextafter(value, math.inf) if operator in ("=", "<=") else value
+            return -math.inf if operator[0] == "<" else least, math.inf if operator[0] == ">" else most
         if not literal.startswith("'"):
             return None
         text = literal[1:-1].replace("''", "'")
@@ -57,7 +54,9 @@ class Column:
 
     def slice(self, low: float, high: float) -> tuple[int, int]:
         """Begin and end in `Store.order` of the rows that it holds in."""
-        return self.begins + int(self.sorted.searchsorted(low)), self.begins + int(self.sorted.searchsorted(high))
+        if self.texts is None:
+            return self.begins + bisect_left(self.ranked, low), self.begins + bisect_left(self.ranked, high)
+        return self.begins + int(self.ranked[int(low)]), self.begins + int(self.ranked[int(high)])
 
 
 @dataclass(frozen=True)
