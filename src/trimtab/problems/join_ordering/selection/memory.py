@@ -178,7 +178,7 @@ class Memory:
         ):
             return None
         values: dict[int, str] = {}
-        members = []
+        members: list[tuple[int, ...]] = []
         for (i, column), c in number.items():
             table = query.relations[i].table
             stored = self.tables[table]
