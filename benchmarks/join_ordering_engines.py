@@ -37,11 +37,12 @@ from numpy.typing import NDArray
 
 from trimtab.problems.join_ordering import PROBLEM
 from trimtab.problems.join_ordering.problem import JoinPlan, JoinQuery
-from trimtab.problems.join_ordering.selection.choose import C_OUT, TOLD, Chooser, DuckChooser
+from trimtab.problems.join_ordering.selection.choose import TOLD, Chooser
 from trimtab.problems.join_ordering.selection.counting import Sizes
 from trimtab.problems.join_ordering.selection.gather import gather
+from trimtab.problems.join_ordering.selection.hashed import C_OUT, DuckChooser
 from trimtab.problems.join_ordering.selection.memory import Memory
-from trimtab.problems.join_ordering.selection.pricing import cheapest, sheet_of
+from trimtab.problems.join_ordering.selection.pricing import cheapest
 from trimtab.problems.join_ordering.system.clock import backend_clock
 from trimtab.problems.join_ordering.system.duckdb import FORCED, DuckEngine, duckdb_statement
 from trimtab.problems.join_ordering.system.measure import Comparison, compare
@@ -180,9 +181,9 @@ def draw(connection: Any, database: Database, memory: Memory, name: str, count: 
         query = harvest.query_of(to_sql(shape, predicates.draw(shape, rng)), made, catalogue)
         if (split_of(query) == "test") == tuning:
             continue
-        counted = whole.rows(query)
+        counted, sheet = whole.rows(query), whole.sheet(query)
         assert counted is not None
-        sheet = sheet_of(query, counted, memory)
+        assert sheet is not None
         rows = dict(zip(counted[0].tolist(), counted[1].tolist(), strict=True))
         if (
             rows[query.everything]
@@ -212,7 +213,7 @@ def postgresql(
             spent, own = -sum(clock() for clock in clocks), time.process_time_ns()
             choice = chooser.choose(query, *sessions)
             own = time.process_time_ns() - own
-            choice.run(query)
+            choice.run()
             spent += sum(clock() for clock in clocks)
             choice.forget()
             table.notes[query.name] = choice.plan.label if choice.plan else "own"

@@ -98,9 +98,8 @@ def measure(engine: Engine, memory: Memory, query: JoinQuery) -> Iterator[dict[s
 
 
 def plans_of(memory: Memory, query: JoinQuery, rng: np.random.Generator) -> dict[str, JoinPlan | None]:
-    counted = memory.rows(query)
-    assert counted is not None
-    sheet, prices = pricing.sheet_of(query, counted, memory), pricing.prices()
+    sheet, prices = memory.sheet(query), pricing.prices()
+    assert sheet is not None
     found: dict[str, JoinPlan | None] = {
         "own": None,
         "settings": EnginePlan(np.zeros((0, 2), np.int64), settings=IN_MEMORY, forced=False),
@@ -134,9 +133,9 @@ def judge(queries: Mapping[str, JoinQuery], memory: Memory, runs: list[dict[str,
     runs = [run for run in runs if run["query"] in queries]
     sheets = {}
     for name in {run["query"] for run in runs}:
-        counted = memory.rows(queries[name])
-        assert counted is not None
-        sheets[name] = pricing.sheet_of(queries[name], counted, memory)
+        sheet = memory.sheet(queries[name])
+        assert sheet is not None
+        sheets[name] = sheet
     shown = np.array([explained.work(queries[r["query"]], r["root"], sheets[r["query"]], memory) for r in runs])
     bound = [run for run in runs if run["operators"] is not None]
     told = np.array(

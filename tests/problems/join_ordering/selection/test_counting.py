@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trimtab.problems.join_ordering.problem import JoinQuery, bits
-from trimtab.problems.join_ordering.selection.counting import STARS, Sizes
+from trimtab.problems.join_ordering.selection.counting import STARS, Sizes, walked
 from trimtab.problems.join_ordering.selection.gather import gather
 from trimtab.problems.join_ordering.selection.memory import Memory
 from trimtab.problems.join_ordering.sql.text import count_sql
@@ -87,10 +87,11 @@ def test_what_is_no_tree_of_foreign_keys_is_not_guessed(whole: Memory, duck: Any
 def test_conditions(predicate: str, whole: Memory, duck: Any, small_aptdb: Database):
     text = f"SELECT 1 FROM package p, section s WHERE p.section_id = s.id AND {predicate}"
     query = query_of(text, "q", catalogue_of_database(duck, small_aptdb))
-    for i, relation in enumerate(query.relations):
+    for i in range(query.num_relations):
         (true,) = duck.execute(count_sql(query, 1 << i)).fetchone()
-        table = whole.tables[relation.table]
-        assert table.share(relation) * table.rows == pytest.approx(true)
+        asked = whole.asked(query)
+        assert asked is not None
+        assert asked.share[i] * asked.rows[i] == pytest.approx(true)
 
 
 def test_a_walk_expects_more_rows_of_looser_conditions(whole: Memory, duck: Any, small_aptdb: Database):
@@ -99,6 +100,20 @@ def test_a_walk_expects_more_rows_of_looser_conditions(whole: Memory, duck: Any,
     few, more = (query_of(text + tail, "q", catalogue) for tail in (" AND p.installed_size < 20", ""))
     # by hand: the packages that are left, then their depends, each as many as another's
     packages, depends = whole.tables["package"].rows, whole.tables["depends"].rows
-    left = whole.tables["package"].share(few.relations[0]) * packages
-    assert whole.walked(few) == pytest.approx(left + left * depends / packages)
-    assert whole.walked(few) < whole.walked(more)
+    asked, other = whole.asked(few), whole.asked(more)
+    assert asked is not None
+    assert other is not None
+    left = asked.share[0] * packages
+    assert walked(asked) == pytest.approx(left + left * depends / packages)
+    assert walked(asked) < walked(other)
+
+
+def test_without_lookups_the_rest_is_the_same(queries: list[JoinQuery], whole: Memory):
+    for query in queries:
+        found = whole.rows(query)
+        less = replace(whole, sizes=whole.sizes._replace(lookups=False)).rows(query)
+        assert found is not None
+        assert less is not None
+        plain = found[0] < 1 << STARS
+        for k in range(3):
+            assert less[k].tolist() == found[k][plain].tolist()

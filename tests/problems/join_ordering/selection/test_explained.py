@@ -12,7 +12,7 @@ import pytest
 from trimtab.problems.join_ordering.problem import JoinQuery
 from trimtab.problems.join_ordering.selection.explained import UNITS, prices, work
 from trimtab.problems.join_ordering.selection.memory import Memory
-from trimtab.problems.join_ordering.selection.pricing import cheapest, sheet_of
+from trimtab.problems.join_ordering.selection.pricing import cheapest
 from trimtab.problems.join_ordering.selection.pricing import prices as own_prices
 from trimtab.problems.join_ordering.system.plans import EnginePlan, settings_of
 from trimtab.problems.join_ordering.system.postgresql import statement
@@ -29,9 +29,8 @@ def nodes(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def test_joins_and_lookups(bound: bool, queries: list[JoinQuery], whole: Memory, session: Session):
     looked_up = 0.0
     for query in queries:
-        counted = whole.rows(query)
-        assert counted is not None
-        sheet = sheet_of(query, counted, whole)
+        sheet = whole.sheet(query)
+        assert sheet is not None
         _, joins, operators = cheapest(sheet, own_prices())
         plan = EnginePlan(joins, operators, bound=True) if bound else None
         with session.settings({"enable_memoize": "off", **dict(settings_of(plan) if plan else ())}):

@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from trimtab.problems.join_ordering.problem import JoinPlan, JoinQuery, bits
-from trimtab.problems.join_ordering.sql import connected_subsets, count_sql, rewrite
+from trimtab.problems.join_ordering.sql import connected_subsets, count_sql, forced_from, rewrite
 from trimtab.problems.join_ordering.workload.counts import count_subsets, most_frequent
 from trimtab.problems.join_ordering.workload.harvest import query_of
 
@@ -100,6 +100,16 @@ def test_any_order_gives_the_same_rows(text: str, seed: int, connection: Any):
     got, wanted = connection.execute(forced), connection.execute(query.sql)
     assert [d[0] for d in got.description] == [d[0] for d in wanted.description]
     assert sorted(got.fetchall()) == sorted(connection.execute(query.sql).fetchall())
+
+
+def test_columns_that_are_equal_already_are_not_compared_again():
+    """a and b are equal before c comes, so c is compared with one of them: with b, since the query says that."""
+    query = query_of(CLASS, "q", None)
+    for tree, wanted in ((((0, 1), 2), "b.x = c.y"), (((0, 2), 1), "a.x = b.x"), ((0, (2, 1)), "a.x = b.x")):
+        text = forced_from(query, JoinPlan.of(tree))
+        assert text.count("=") == 2
+        assert wanted in text
+    assert "a.x = c.y" in forced_from(query, JoinPlan.of(((0, 2), 1)))
 
 
 def test_what_stands_above_the_joins_stays():

@@ -26,6 +26,10 @@ Small = NDArray[np.int32]
 STARS: Final = 16
 
 
+#: What a lookup finds: a row; rows that stand side by side; rows that stand anywhere.
+KEY, NEAR, FAR, UNINDEXED = range(4)
+
+
 class Store(NamedTuple):
     """A database in memory. Columns stand one behind another in long arrays; a query says where its own begin."""
 
@@ -53,14 +57,21 @@ class Asked(NamedTuple):
     low: Floats  # (conditions,) low <= value
     high: Floats  # (conditions,) value < high
     vague: Floats  # (relations,) share that conditions of other forms are taken to leave
-    number: int  # of classes
+    share: Floats  # (relations,) of its rows that meet all conditions, by independence
+    page: Floats  # (relations,) rows on a page of 8 KiB, about
     of: Ints  # (members,) class of a member: a column of a relation
     relation: Ints  # (members,)
-    key: NDArray[np.bool_]  # (members,) whether the column is the table's key
+    key: Ints  # (members,) 1 where the column is the table's key, else 0
     refers: Ints  # (members,) where it begins in `refers`, if it is not
     referring: Ints  # (members,) where it begins in `referring`
     starts: Ints  # (members,) where it begins in `starts`
     values: Ints  # (members,) rows of the table that the class's values are of
+    looked: Ints  # (members,) how rows are looked up by the column: KEY, NEAR, FAR or UNINDEXED
+
+
+#: Every connected subset, its rows, on how many sampled rows these rest (inf: counted), and (relations, relations) how
+#: many rows of the one, before its conditions, refer to what a row of the other has; NaN where they are not joined so.
+Counted = tuple[Ints, Floats, Floats, Floats]
 
 
 class Sizes(NamedTuple):
@@ -68,6 +79,31 @@ class Sizes(NamedTuple):
 
     begin: int = 256  # rows that counting begins from
     follow: int = 1024  # rows of a relation that are followed to, about
+    lookups: bool = True  # whether rows that lookups find are counted, too
+
+
+@compiled
+def walked(asked: Asked) -> float:
+    """Rows met by a walk along the joins from the most selective relation, by independence: a few us' thought."""
+    n = len(asked.rows)
+    passing = np.maximum(1.0, asked.share * asked.rows)
+    here = np.argmin(passing)
+    left = np.ones(n, np.bool_)
+    left[here] = False
+    rows_now = met = passing[here]
+    for _ in range(n - 1):
+        least, finds, to = np.inf, 0.0, -1
+        for m in range(len(asked.of)):
+            for o in range(len(asked.of)):
+                i, j = asked.relation[m], asked.relation[o]
+                if asked.of[m] == asked.of[o] and left[j] and not left[i]:
+                    each = 1.0 if asked.key[o] else asked.rows[j] / asked.values[o]
+                    if each * asked.share[j] < least:
+                        least, finds, to = each * asked.share[j], each, j
+        met += rows_now * max(1.0, finds)
+        rows_now = max(1.0, rows_now * least)
+        left[to] = False
+    return float(met)
 
 
 @compiled
@@ -317,7 +353,7 @@ def rooted(store: Store, asked: Asked, sizes: Sizes, slots: Small, left: int, ro
                     rows.append(theirs)
                     owners.append(whose)
                     weights.append(each)
-                    lookups.append(found_by(store, asked, o, values))
+                    lookups.append(found_by(store, asked, o, values) if sizes.lookups else np.zeros(0))
         k += 1
     behind = [np.ones((n, 1)) for n in number]  # by fork: (values, subsets) rows of what is behind it
     masks, support = [np.zeros(1, np.int64) for _ in number], [np.full(1, np.inf) for _ in number]
@@ -376,12 +412,8 @@ def gathered(found: Floats, support: Floats, owners: Ints, weights: Floats, numb
 
 
 @compiled
-def count(store: Store, asked: Asked, sizes: Sizes, slots: Small) -> tuple[Ints, Floats, Floats, Floats]:
-    """Every connected subset, its rows, and on how many sampled rows these rest; inf: counted.
-
-    And (relations, relations): how many rows of the one, before its conditions, refer
-    to what a row of the other has; NaN where they are not joined so.
-    """
+def count(store: Store, asked: Asked, sizes: Sizes, slots: Small) -> Counted:
+    """All of a query. `slots` is -1 everywhere, as it is left."""
     n = len(asked.rows)
     degrees = np.full((n, n), np.nan)
     expected = np.zeros(n)

@@ -119,7 +119,10 @@ def _column(data: NDArray[Any], long: Mapping[str, _Long], rng: Any) -> Column:
     shuffled = rng.permutation(len(codes))
     order = shuffled[np.argsort(codes[shuffled], kind="stable")]
     long["order"].add(order)
-    return Column(long["values"].add(codes), texts, codes[order])
+    ranked: Sequence[float] = codes[order].data
+    if texts is not None:
+        ranked = np.searchsorted(codes[order], np.arange(len(texts) + 1)).tolist()
+    return Column(long["values"].add(codes), texts, ranked)
 
 
 def _fetch(connection: Any, table: str, column: str) -> NDArray[Any]:

@@ -3,17 +3,18 @@
 
 from __future__ import annotations
 
+import math
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ..problem import Floats, Ints, JoinQuery, Relation
-from .counting import Asked, Sizes, Small, Store, count
+from ..problem import JoinQuery, Relation
+from .counting import FAR, KEY, NEAR, UNINDEXED, Asked, Counted, Sizes, Small, Store, count
+from .pricing import Sheet, sheet_of
 
 VAGUE: Final = 0.1  # share of rows that a condition of another form is taken to leave
 MOST_RELATIONS: Final = 12  # a star of n relations has 2 ** n subsets, and each is counted
@@ -29,7 +30,7 @@ class Column:
 
     begins: int  # in `Store.values` and `Store.order`
     texts: list[str] | None
-    sorted: NDArray[Any]
+    ranked: Sequence[float]  # numbers, ascending; of texts, how many rows stand before each, and before the end
 
     def between(self, operator: str, literal: str) -> tuple[float, float] | None:
         """The condition as low <= value < high; None where it is of another form."""
@@ -37,11 +38,9 @@ class Column:
             if literal.startswith("'") or operator == "LIKE":
                 return None
             value = float(literal)
-            above = float(np.nextafter(value, np.inf))
-            return {
-                "=": (value, above), "<": (-np.inf, value), "<=": (-np.inf, above),
-                ">": (above, np.inf), ">=": (value, np.inf),
-            }[operator]  # fmt: skip
+            least = math.nextafter(value, math.inf) if operator == ">" else value
+            most = math.nextafter(value, math.inf) if operator in ("=", "<=") else value
+            return -math.inf if operator[0] == "<" else least, math.inf if operator[0] == ">" else most
         if not literal.startswith("'"):
             return None
         text = literal[1:-1].replace("''", "'")
@@ -55,7 +54,9 @@ class Column:
 
     def slice(self, low: float, high: float) -> tuple[int, int]:
         """Begin and end in `Store.order` of the rows that it holds in."""
-        return self.begins + int(self.sorted.searchsorted(low)), self.begins + int(self.sorted.searchsorted(high))
+        if self.texts is None:
+            return self.begins + bisect_left(self.ranked, low), self.begins + bisect_left(self.ranked, high)
+        return self.begins + int(self.ranked[int(low)]), self.begins + int(self.ranked[int(high)])
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,6 @@ class Stored:
                 known.append((column, between))
         return known, len(relation.predicates) - len(known)
 
-    def share(self, relation: Relation) -> float:
-        """Of its rows that meet the conditions, by independence."""
-        known, strange = self.conditions(relation)
-        share = VAGUE**strange
-        for column, between in known:
-            low, high = column.slice(*between)
-            share *= (high - low) / max(1, self.rows)
-        return share
-
 
 @dataclass(frozen=True)
 class Memory:
@@ -110,41 +102,15 @@ class Memory:
     sizes: Sizes = Sizes()  # noqa: RUF009
     _slots: list[Small] = field(default_factory=list, repr=False)
 
-    def rows(self, query: JoinQuery) -> tuple[Ints, Floats, Floats, Floats] | None:
-        """As `counting.count`, subsets ascending.
-
-        None where the query's joins are no tree of joins with keys, its tables are not
-        all here, or it has more than `MOST_RELATIONS`.
-        """
+    def rows(self, query: JoinQuery) -> Counted | None:
+        """As `counting.count`, subsets ascending; None where there is nothing to count by (see `asked`)."""
         asked = self.asked(query)
         return None if asked is None else count(self.store, asked, self.sizes, self.slots)
 
-    def walked(self, query: JoinQuery) -> float:
-        """Rows met by a walk along the joins from the most selective relation, by independence: 20 us' thought.
-
-        Infinite where a table is not known.
-        """
-        tables = [self.tables.get(relation.table) for relation in query.relations]
-        known = [table for table in tables if table is not None]
-        if len(known) < len(tables):
-            return np.inf
-        keep = [table.share(relation) for relation, table in zip(query.relations, known, strict=True)]
-        ways: list[tuple[int, int, float]] = []  # from, to, rows that a row finds
-        for e in query.edges:
-            if not e.implied:
-                rows = max(1, known[e.left].rows), max(1, known[e.right].rows)
-                one, other = (1.0, rows[0] / rows[1]) if e.right_key else (rows[1] / rows[0], 1.0)
-                ways += [(e.left, e.right, one), (e.right, e.left, other)]
-        left = set(range(len(known)))
-        start = min(left, key=lambda i: keep[i] * known[i].rows)
-        rows_now = met = max(1.0, keep[start] * known[start].rows)
-        left.remove(start)
-        while left:
-            _, found, to = min((each * keep[b], each, b) for a, b, each in ways if b in left and a not in left)
-            met += rows_now * max(1.0, found)
-            rows_now = max(1.0, rows_now * found * keep[to])
-            left.remove(to)
-        return met
+    def sheet(self, query: JoinQuery) -> Sheet | None:
+        """For prices, by these counts."""
+        asked = self.asked(query)
+        return None if asked is None else sheet_of(asked, count(self.store, asked, self.sizes, self.slots))
 
     def near(self, table: str, column: str) -> bool:
         foreign = self.tables[table].foreign.get(column)
@@ -162,36 +128,47 @@ class Memory:
         return self._slots[0]
 
     def asked(self, query: JoinQuery) -> Asked | None:
+        """The query as places in the store.
+
+        None where its joins are no tree of joins with keys, its tables are not all here, or
+        it has more than `MOST_RELATIONS`.
+        """
         if query.num_relations > MOST_RELATIONS or any(r.table not in self.tables for r in query.relations):
             return None
         members = self._members(query)
         if members is None:
             return None
-        tables = [self.tables[relation.table] for relation in query.relations]
-        slices, first, columns, low, high, vague = [], [0], [], [], [], []
-        for relation, table in zip(query.relations, tables, strict=True):
-            bounds, strange = table.conditions(relation)
-            found = [column.slice(*between) for column, between in bounds]
-            columns += [column.begins for column, _ in bounds]
-            low += [between[0] for _, between in bounds]
-            high += [between[1] for _, between in bounds]
-            slices.append(min(found, key=lambda ends: ends[1] - ends[0], default=(-1, -1)))
-            vague.append(VAGUE**strange)
+        places, shares, first, columns, bounds = [], [], [0], [], []
+        for relation in query.relations:
+            table = self.tables[relation.table]
+            known, strange = table.conditions(relation)
+            found = [column.slice(*between) for column, between in known]
+            columns += [column.begins for column, _ in known]
+            bounds += [between for _, between in known]
             first.append(len(columns))
+            narrowest = min(found, key=lambda ends: ends[1] - ends[0], default=(-1, -1))
+            places.append((table.rows, table.flags, *table.heavies, *table.some, *narrowest))
+            vague = VAGUE**strange
+            share = vague * math.prod((end - begin) / max(1, table.rows) for begin, end in found)
+            shares.append((vague, share, table.page))
+        place, parts = np.array(places, np.int64), np.array(shares)
+        between, of = np.array(bounds, np.float64).reshape(-1, 2), np.array(members, np.int64)
         return Asked(
-            np.array([t.rows for t in tables], np.int64), np.array([t.flags for t in tables], np.int64),
-            np.array([t.heavies for t in tables], np.int64), np.array([t.some for t in tables], np.int64),
-            np.array(slices, np.int64), np.array(first, np.int64), np.array(columns, np.int64),
-            np.array(low, np.float64), np.array(high, np.float64), np.array(vague), *members,
+            place[:, 0], place[:, 1], place[:, 2:4], place[:, 4:6], place[:, 6:8],
+            np.array(first, np.int64), np.array(columns, np.int64), between[:, 0], between[:, 1],
+            parts[:, 0], parts[:, 1], parts[:, 2], of[:, 0], of[:, 1], of[:, 2], of[:, 3], of[:, 4], of[:, 5], of[:, 6],
+            of[:, 7],
         )  # fmt: skip
 
-    def _members(self, query: JoinQuery) -> tuple[Any, ...] | None:
-        """Columns of relations in classes of equal ones; None where these are no tree, or not of keys."""
+    def _members(self, query: JoinQuery) -> list[tuple[int, ...]] | None:
+        """Columns of relations in classes of equal ones, as in `Asked`; None where they are no tree, or not of keys."""
         number: dict[tuple[int, str], int] = {}
+        indexed = set()
         for k, edge in enumerate(query.edges):
             if edge.implied:
                 continue
             left, right = (edge.left, edge.left_column), (edge.right, edge.right_column)
+            indexed |= {end for end, is_so in ((left, edge.left_index), (right, edge.right_index)) if is_so}
             a, b = number.setdefault(left, k), number.setdefault(right, k)
             if a != b:
                 number = {end: a if c == b else c for end, c in number.items()}
@@ -201,23 +178,18 @@ class Memory:
         ):
             return None
         values: dict[int, str] = {}
-        key, refers, referring, starts, sizes = [], [], [], [], []
+        members: list[tuple[int, ...]] = []
         for (i, column), c in number.items():
             table = query.relations[i].table
             stored = self.tables[table]
             foreign = stored.foreign.get(column)
             if foreign is None and column != stored.key:
                 return None
-            if values.setdefault(c, foreign.target if foreign else table) != (foreign.target if foreign else table):
+            target = foreign.target if foreign else table
+            if values.setdefault(c, target) != target:
                 return None
-            key.append(foreign is None)
-            refers.append(foreign.refers if foreign else -1)
-            referring.append(foreign.referring if foreign else -1)
-            starts.append(foreign.starts if foreign else -1)
-            sizes.append(self.tables[values[c]].rows)
-        of = np.array([classes[c] for c in number.values()], np.int64)
-        return (
-            len(classes), of, np.array([i for i, _ in number], np.int64), np.array(key, np.bool_),
-            np.array(refers, np.int64), np.array(referring, np.int64), np.array(starts, np.int64),
-            np.array(sizes, np.int64),
-        )  # fmt: skip
+            where = (0, foreign.refers, foreign.referring, foreign.starts) if foreign else (1, -1, -1, -1)
+            found = KEY if foreign is None else NEAR if foreign.near else FAR
+            looked = found if foreign is None or (i, column) in indexed else UNINDEXED
+            members.append((classes[c], i, *where, self.tables[target].rows, looked))
+        return members

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 
 from trimtab.kit.compiled import compiled
 
-from ..problem import HASH, INDEX, Floats, Ints, JoinPlan, JoinQuery
-from .counting import STARS
-from .memory import Memory
+from ..problem import HASH, INDEX, Floats, Ints, JoinPlan
+from .counting import STARS, UNINDEXED, Asked, Counted, Sizes, Small, Store, count
 
 UNITS: Final = (
     "query",  # once
@@ -180,25 +179,41 @@ def units(sheet: Sheet, plan: JoinPlan) -> Floats:
     return np.asarray(total)
 
 
-def sheet_of(query: JoinQuery, counted: tuple[Ints, Floats, Floats, Floats], memory: Memory) -> Sheet:
-    """`counted` as `counting.count` gives it."""
-    n = query.num_relations
-    of_subset, matches = np.full(1 << n, np.nan), np.full((n, 1 << n), np.nan)
+@compiled
+def sheet_of(asked: Asked, counted: Counted) -> Sheet:
+    """A query with the rows that `counting.count` gives."""
+    n = len(asked.rows)
     lookup = np.zeros((3, n), np.int64)
-    for e in query.edges:
-        for inner, outer, column, key, index in (
-            (e.left, e.right, e.left_column, e.left_key, e.left_index),
-            (e.right, e.left, e.right_column, e.right_key, e.right_index),
-        ):
-            if key or index:
-                table = query.relations[inner].table
-                lookup[0 if key else 1 if memory.near(table, column) else 2, inner] |= 1 << outer
-    rows = np.array([float(memory.tables[r.table].rows) for r in query.relations])
-    conditions = np.array([bool(r.predicates) for r in query.relations])
-    page = np.array([memory.tables[r.table].page for r in query.relations])
-    sheet = Sheet(rows, conditions, of_subset, matches, counted[3], lookup, page)
-    fill(sheet, *counted[:3])
+    for m in range(len(asked.of)):
+        for o in range(len(asked.of)):
+            if asked.of[m] == asked.of[o] and m != o and asked.looked[m] != UNINDEXED:
+                lookup[asked.looked[m], asked.relation[m]] |= 1 << asked.relation[o]
+    conditions = (asked.first[1:] > asked.first[:-1]) | (asked.vague < 1.0)
+    of_subset, matches = np.full(1 << n, np.nan), np.full((n, 1 << n), np.nan)
+    subsets, rows, support, degrees = counted
+    sheet = Sheet(asked.rows.astype(np.float64), conditions, of_subset, matches, degrees, lookup, asked.page.copy())
+    fill(sheet, subsets, rows, support)
     return sheet
+
+
+class Plan(NamedTuple):
+    sheet: Sheet
+    ns: float  # that it takes
+    joins: Ints
+    operators: NDArray[np.int8]
+    sure: bool  # every intermediate result rests on a row of the sample; the last one is every plan's
+
+
+@compiled
+def planned(store: Store, asked: Asked, sizes: Sizes, slots: Small, p: Floats) -> Plan:
+    """Counts, and the cheapest plan by that."""
+    counted = count(store, asked, sizes, slots)
+    sheet = sheet_of(asked, counted)
+    ns, joins, operators = cheapest(sheet, p)
+    sure = True
+    for k in range(len(joins) - 1):
+        sure = sure and bool(counted[2][np.searchsorted(counted[0], joins[k, 0] | joins[k, 1])] > 0.0)
+    return Plan(sheet, ns, joins, operators, sure)
 
 
 @compiled

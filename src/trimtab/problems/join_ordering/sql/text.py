@@ -154,7 +154,7 @@ def count_sql(query: JoinQuery, subset: int) -> str:
 
 def forced_from(query: JoinQuery, plan: JoinPlan) -> str:
     """``a JOIN b ON ... JOIN c ON ...``, nested as the plan is: outer operand first."""
-    return _joined(query, plan.tree())[0]
+    return _joined(query, plan.tree(), Equal())[0]
 
 
 def bound_from(query: JoinQuery, plan: JoinPlan) -> str:
@@ -168,16 +168,15 @@ def bound_from(query: JoinQuery, plan: JoinPlan) -> str:
         outer | inner: operator
         for (outer, inner), operator in zip(plan.joins.tolist(), plan.operators.tolist(), strict=True)
     }
-    return _bound(query, plan.tree(), how)[0]
+    return _bound(query, plan.tree(), how, Equal())[0]
 
 
-def _bound(query: JoinQuery, node: Tree, how: Mapping[int, int]) -> tuple[str, int]:
+def _bound(query: JoinQuery, node: Tree, how: Mapping[int, int], equal: Equal) -> tuple[str, int]:
     if isinstance(node, int):
         return _read(query, node, ()), 1 << node
-    left, outer = _bound(query, node[0], how)
-    right, inner = ("", 1 << node[1]) if isinstance(node[1], int) else _bound(query, node[1], how)
-    before = {*edges_within(query, outer), *edges_within(query, inner)}
-    conditions = [equality(query, e) for e in edges_within(query, outer | inner) if e not in before]
+    left, outer = _bound(query, node[0], how, equal)
+    right, inner = ("", 1 << node[1]) if isinstance(node[1], int) else _bound(query, node[1], how, equal)
+    conditions = [equality(query, e) for e in equal.across(query, outer, inner)]
     if isinstance(node[1], int):
         if how[outer | inner] == INDEX:
             return f"{left} CROSS JOIN LATERAL {_read(query, node[1], conditions)}", outer | inner
@@ -228,11 +227,35 @@ def edges_within(query: JoinQuery, subset: int) -> list[JoinEdge]:
     return kept
 
 
-def _joined(query: JoinQuery, node: Tree) -> tuple[str, int]:
+class Equal:
+    """Columns that are equal by the joins done so far, from the leaves of a plan up."""
+
+    def __init__(self) -> None:
+        self._of: dict[tuple[int, str], tuple[int, str]] = {}  # towards the first of its class
+
+    def across(self, query: JoinQuery, outer: int, inner: int) -> list[JoinEdge]:
+        """The joins of two subsets that make columns equal which are not yet; those that the query says are first."""
+        edges = [
+            e for e in query.edges if (outer >> e.left & inner >> e.right | outer >> e.right & inner >> e.left) & 1
+        ]
+        return [e for e in sorted(edges, key=lambda e: e.implied) if self._add(e)]
+
+    def _add(self, edge: JoinEdge) -> bool:
+        left, right = self._first((edge.left, edge.left_column)), self._first((edge.right, edge.right_column))
+        if left != right:
+            self._of[right] = left
+        return left != right
+
+    def _first(self, end: tuple[int, str]) -> tuple[int, str]:
+        while end in self._of:
+            end = self._of[end]
+        return end
+
+
+def _joined(query: JoinQuery, node: Tree, equal: Equal) -> tuple[str, int]:
     if isinstance(node, int):
         return source(query, node), 1 << node
-    (left, outer), (right, inner) = _joined(query, node[0]), _joined(query, node[1])
-    before = {*edges_within(query, outer), *edges_within(query, inner)}
-    conditions = " AND ".join(equality(query, e) for e in edges_within(query, outer | inner) if e not in before)
+    (left, outer), (right, inner) = _joined(query, node[0], equal), _joined(query, node[1], equal)
+    conditions = " AND ".join(equality(query, e) for e in equal.across(query, outer, inner))
     right = right if isinstance(node[1], int) else f"({right})"
     return f"{left} JOIN {right} ON {conditions}", outer | inner

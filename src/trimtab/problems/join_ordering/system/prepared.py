@@ -9,6 +9,7 @@ before running costs little more than the text of the plan.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -39,15 +40,25 @@ class Prepared:
         root: Mapping[str, Any] = json.loads(found.get_value(0, 0))[0]["Plan"]
         return root
 
-    def run(self, name: str) -> list[tuple[str | None, ...]]:
-        """Its rows, as text."""
-        found = self._sent(self.session.connection.pgconn.exec_prepared(name.encode(), []), name)
+    def run(self, name: str, limit_ms: float = 0.0) -> list[tuple[str | None, ...]]:
+        """Its rows, as text; under a time limit if there is one."""
+        return self._rows(f"EXECUTE {name}", limit_ms)
 
-        def text(row: int, column: int) -> str | None:
-            value = found.get_value(row, column)
-            return None if value is None else value.decode()
+    def once(self, text: str, limit_ms: float) -> list[tuple[str | None, ...]]:
+        """Rows of a SELECT that is not prepared."""
+        self.session.check(text)
+        return self._rows(text, limit_ms)
 
-        return [tuple(text(row, column) for column in range(found.nfields)) for row in range(found.ntuples)]
+    def _rows(self, text: str, limit_ms: float) -> list[tuple[str | None, ...]]:
+        """A limit is sent in front, in the same message: both are one transaction, with whose end it is gone."""
+        limit = f"SET LOCAL statement_timeout = {math.ceil(limit_ms)}; " if limit_ms else ""
+        found = self._sent(self.session.connection.pgconn.exec_((limit + text).encode()), text)
+
+        def value(row: int, column: int) -> str | None:
+            said = found.get_value(row, column)
+            return None if said is None else said.decode()
+
+        return [tuple(value(row, column) for column in range(found.nfields)) for row in range(found.ntuples)]
 
     def forget(self, *names: str) -> None:
         for name in names:
