@@ -11,7 +11,7 @@ test   as the shipped queries are drawn
 heavy  one more fan-out, 5 to 8 relations, and the best plan there is, under exact
        counts, makes at least 10,000 rows of intermediate results
 
-All are run in interleaved rounds. Time is on-CPU: of the backends with their planning,
+All are run in interleaved rounds; shown is each set, and both as one. Time is on-CPU: of the backends with their planning,
 plus, for the chosen plans, all that this process spends on choosing, looking at
 plans and writing SQL, in every round anew. Not counted is, on both sides, reading the
 SQL into relations and joins, as the engine's parser does. Baselines: the engine's own
@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,11 @@ class Table:
         default = self.ms["default"]
         return {query: compare(np.array(ms), np.array(default[query])) for query, ms in self.ms[contender].items()}
 
+    def joined(self, other: Table) -> Table:
+        """Both, as of one set of queries."""
+        ms = {contender: {**self.ms[contender], **other.ms[contender]} for contender in self.contenders}
+        return Table(self.contenders, ms, {**self.notes, **other.notes})
+
     def show(self, title: str) -> bool:
         """Prints all; whether "chosen" meets the targets."""
         total = self.rounds("default")
@@ -156,12 +162,21 @@ def main() -> int:
     if "postgresql" in options.only:
         backend = PostgreSQL()
         fixed = known_fixed(options.fixed) or best_fixed_of(backend.engine, options.quick)
-        for name, queries in sets.items():
-            met &= postgresql(name, queries, fixed, memory, backend.engine, rounds)
+        met &= shown("PostgreSQL", sets, lambda queries: postgresql(queries, fixed, memory, backend.engine, rounds))
     if "duckdb" in options.only:
-        for name, queries in sets.items():
-            met &= duckdb(name, queries, memory, connection, rounds)
+        met &= shown("DuckDB", sets, lambda queries: duckdb(queries, memory, connection, rounds))
     return 0 if met or options.quick else 1
+
+
+def shown(engine: str, sets: Mapping[str, Queries], measure: Callable[[Queries], Table]) -> bool:
+    """Each set by itself, and all as one."""
+    tables, met = [], True
+    for name, queries in sets.items():
+        tables.append(measure(queries))
+        met &= tables[-1].show(f"{engine}, {name}")
+    if len(tables) > 1:
+        met &= reduce(Table.joined, tables).show(f"{engine}, all")
+    return met
 
 
 def draw(connection: Any, database: Database, memory: Memory, name: str, count: int, tuning: bool) -> Queries:
@@ -196,8 +211,8 @@ def draw(connection: Any, database: Database, memory: Memory, name: str, count: 
 
 
 def postgresql(
-    title: str, queries: Queries, fixed: Mapping[str, JoinPlan | None], memory: Memory, engine: Engine, rounds: int
-) -> bool:
+    queries: Queries, fixed: Mapping[str, JoinPlan | None], memory: Memory, engine: Engine, rounds: int
+) -> Table:
     chooser = Chooser(memory)
     table = Table(["default", "control: default again", *fixed, "chosen"])
     limits = {name: max(1000.0, 20 * engine.run(query, None, 60_000).ms) for name, query in queries.items()}
@@ -229,7 +244,7 @@ def postgresql(
             "chosen": chosen,
         }
         interleaved(queries, runs, table, rounds)
-    return table.show(f"PostgreSQL, {title}")
+    return table
 
 
 def known_fixed(text: str) -> dict[str, JoinPlan | None]:
@@ -267,7 +282,7 @@ def best_fixed(
     return {f"best {what}: {best}": plans[best]}
 
 
-def duckdb(title: str, queries: Queries, memory: Memory, connection: Any, rounds: int) -> bool:
+def duckdb(queries: Queries, memory: Memory, connection: Any, rounds: int) -> Table:
     """The same process chooses and runs, so its time is all there is: that of telling DuckDB to keep an order, too."""
     chooser, engine = DuckChooser(memory), DuckEngine(connection)
     table = Table(["default", "control: default again", "tuned configuration", "chosen"])
@@ -296,7 +311,7 @@ def duckdb(title: str, queries: Queries, memory: Memory, connection: Any, rounds
         "chosen": timed(choose_and_run),
     }
     interleaved(queries, runs, table, rounds)
-    return table.show(f"DuckDB, {title}")
+    return table
 
 
 def interleaved(queries: Queries, runs: Mapping[str, Run], table: Table, rounds: int) -> None:
