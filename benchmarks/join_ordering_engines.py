@@ -11,8 +11,8 @@ test   as the shipped queries are drawn
 heavy  one more fan-out, 5 to 8 relations, and the best plan there is, under exact
        counts, makes at least 10,000 rows of intermediate results
 
-All are run in interleaved rounds; shown is each set, and both as one. Time is on-CPU: of the backends with their planning,
-plus, for the chosen plans, all that this process spends on choosing, looking at
+All are run in interleaved rounds; shown is each set, and both as one. Time is on-CPU:
+of the backends with their planning, plus, for the chosen plans, all that this process spends on choosing, looking at
 plans and writing SQL, in every round anew. Not counted is, on both sides, reading the
 SQL into relations and joins, as the engine's parser does. Baselines: the engine's own
 plan (ratio 1), the same again as a control (the noise), the hint set that is best on
