@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import textwrap
@@ -16,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from trimtab.core.errors import TrimtabError, UsageError
+from trimtab.problems.runtime_tuning.system import shepherd
 from trimtab.problems.runtime_tuning.system.command import Invocation
 from trimtab.problems.runtime_tuning.system.run import Limits, Measured, Runner, describe
 
@@ -271,3 +275,20 @@ def test_a_shepherd_that_was_killed_is_said(tmp_path: Path) -> None:
             runner.run(python("time.sleep(600)"), tmp_path)
         measured: Measured = runner.run(python("pass"), tmp_path)
         assert measured.code == 0
+
+
+def test_the_shepherd_says_nothing_when_trimtab_leaves_an_answer_unread(runner: Runner, tmp_path: Path) -> None:
+    """As Ctrl-C does at a bad moment: closing a socket with unread data resets the connection."""
+    job = runner._job(Invocation(("/no/such/program",)), tmp_path, Limits())
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-I", "-S", shepherd.__file__, str(theirs.fileno())]
+    with theirs:
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stderr=subprocess.PIPE)
+    with process, ours:
+        assert ours.recv(1) == b"+"
+        ours.sendall(json.dumps(job).encode() + b"\n")
+        assert select.select([ours], [], [], 30)[0]
+        ours.close()
+        assert process.stderr is not None
+        assert process.stderr.read() == b""
+    assert process.returncode == 0

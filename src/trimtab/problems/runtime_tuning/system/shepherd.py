@@ -268,6 +268,14 @@ def main(descriptor: int) -> None:
     if ctypes.CDLL(None, use_errno=True).prctl(SUBREAPER, 1, 0, 0, 0) != 0:
         sys.exit(3)
     line = socket.socket(fileno=descriptor)
+    try:
+        serve(line)
+    except ConnectionError:  # trimtab is gone, and has left an answer unread
+        return
+
+
+def serve(line: socket.socket) -> None:
+    """Run what is asked for, one after the other, until trimtab hangs up."""
     requests = line.makefile("r", encoding="utf-8")
     line.sendall(b"+")
     for request in requests:
