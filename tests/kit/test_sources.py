@@ -24,13 +24,14 @@ def test_imports_in_every_form_and_from_above(tmp_path: Path):
     below = tmp_path / "package" / "below"
     below.mkdir(parents=True)
     (below / "here.py").write_text(
-        "import os\nfrom . import one, two\nfrom ..three import x\nfrom ..far.four import (\n    y,\n    z,\n)\n"
+        "import os\nfrom . import one, two\nfrom . import five as of\n"
+        "from ..three import x\nfrom ..far.four import (\n    y,\n    z,\n)\n"
     )
     (tmp_path / "package" / "far").mkdir()
-    for name in ("below/one", "below/two", "three", "far/four", "alone"):
+    for name in ("below/one", "below/two", "below/five", "three", "far/four", "alone"):
         (tmp_path / "package" / f"{name}.py").write_text("")
     found = {path.stem for path in sources.made_of(below / "here.py")}
-    assert found == {"here", "one", "two", "three", "four"}
+    assert found == {"here", "one", "two", "three", "four", "five"}
 
 
 def test_the_digest_is_of_all_that_a_file_is_made_of(tmp_path: Path):

@@ -32,5 +32,7 @@ def made_of(source: Path) -> set[Path]:
                 if module:
                     ahead.append(base.joinpath(*module.split(".")).with_suffix(".py"))
                 else:
-                    ahead.extend(base / f"{name.strip()}.py" for name in names.strip("()").split(","))
+                    ahead.extend(
+                        base / f"{name.partition(' as ')[0].strip()}.py" for name in names.strip("()").split(",")
+                    )
     return found
