@@ -91,7 +91,8 @@ def test_conditions(predicate: str, whole: Memory, duck: Any, small_aptdb: Datab
         (true,) = duck.execute(count_sql(query, 1 << i)).fetchone()
         asked = whole.asked(query)
         assert asked is not None
-        assert asked.share[i] * asked.rows[i] == pytest.approx(true)
+        relation = asked.relations[i]
+        assert relation["share"] * relation["rows"] == pytest.approx(true)
 
 
 def test_a_walk_expects_more_rows_of_looser_conditions(whole: Memory, duck: Any, small_aptdb: Database):
@@ -103,9 +104,9 @@ def test_a_walk_expects_more_rows_of_looser_conditions(whole: Memory, duck: Any,
     asked, other = whole.asked(few), whole.asked(more)
     assert asked is not None
     assert other is not None
-    left = asked.share[0] * packages
-    assert walked(asked) == pytest.approx(left + left * depends / packages)
-    assert walked(asked) < walked(other)
+    left = asked.relations[0]["share"] * packages
+    assert walked(asked.relations, asked.members) == pytest.approx(left + left * depends / packages)
+    assert walked(asked.relations, asked.members) < walked(other.relations, other.members)
 
 
 def test_without_lookups_the_rest_is_the_same(queries: list[JoinQuery], whole: Memory):

@@ -96,7 +96,7 @@ class Chooser:
 
     def choose(self, query: JoinQuery, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
         asked = self.memory.asked(query) if query.num_relations > self.few else None
-        if asked is None or walked(asked) < self.little_rows:
+        if asked is None or walked(asked.relations, asked.members) < self.little_rows:
             return Chosen(Sent(own, query.sql))
         for sizes in (self.quick, self.memory.sizes):
             found = pricing.planned(self.memory.store, asked, sizes, self.memory.slots, pricing.prices())

@@ -13,7 +13,21 @@ from typing import Final
 import numpy as np
 
 from ..problem import JoinQuery, Relation
-from .counting import FAR, KEY, NEAR, UNINDEXED, Asked, Counted, Sizes, Small, Store, count
+from .counting import (
+    CONDITION,
+    FAR,
+    KEY,
+    MEMBER,
+    NEAR,
+    RELATION,
+    UNINDEXED,
+    Asked,
+    Counted,
+    Sizes,
+    Small,
+    Store,
+    count,
+)
 from .pricing import Sheet, sheet_of
 
 VAGUE: Final = 0.1  # share of rows that a condition of another form is taken to leave
@@ -22,6 +36,7 @@ MOST_RELATIONS: Final = 12  # a star of n relations has 2 ** n subsets, and each
 
 #: ``alias.column OPERATOR literal``: groups are the column, the operator and the literal.
 SIMPLE: Final = re.compile(r"""\S+?\.("[^"]+"|\w+)\s*(=|<|>|<=|>=|LIKE)\s*('(?:[^']|'')*'|-?\d+(?:\.\d+)?)""")
+_PREFIX: Final = re.compile(r"[^%_\\]+%")
 
 
 @dataclass(frozen=True)
@@ -32,31 +47,33 @@ class Column:
     texts: list[str] | None
     ranked: Sequence[float]  # numbers, ascending; of texts, how many rows stand before each, and before the end
 
-    def between(self, operator: str, literal: str) -> tuple[float, float] | None:
-        """The condition as low <= value < high; None where it is of another form."""
+    def between(self, operator: str, literal: str) -> tuple[float, float, int, int] | None:
+        """The condition as low <= value < high, with begin and end in `Store.order` of the rows that it holds in.
+
+        None where it is of another form.
+        """
+        low, high = -math.inf, math.inf
+        text = literal[0] == "'"
         if self.texts is None:
-            if literal.startswith("'") or operator == "LIKE":
+            if text or operator == "LIKE":
                 return None
             value = float(literal)
-            least = math.nextafter(value, math.inf) if operator == ">" else value
-            most = math.nextafter(value, math.inf) if operator in ("=", "<=") else value
-            return -math.inf if operator[0] == "<" else least, math.inf if operator[0] == ">" else most
-        if not literal.startswith("'"):
+            if operator[0] != "<":
+                low = math.nextafter(value, math.inf) if operator == ">" else value
+            if operator[0] != ">":
+                high = math.nextafter(value, math.inf) if operator != "<" else value
+            return low, high, self.begins + bisect_left(self.ranked, low), self.begins + bisect_left(self.ranked, high)
+        literal = literal[1:-1].replace("''", "'")
+        least = bisect_left(self.texts, literal)
+        if operator == "=" and text:
+            most = least + int(least < len(self.texts) and self.texts[least] == literal)
+        elif operator == "LIKE" and _PREFIX.fullmatch(literal):
+            prefix = literal[:-1]
+            least = bisect_left(self.texts, prefix)
+            most = bisect_left(self.texts, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        else:
             return None
-        text = literal[1:-1].replace("''", "'")
-        low = bisect_left(self.texts, text)
-        if operator == "=":
-            return low, low + int(low < len(self.texts) and self.texts[low] == text)
-        prefix = text[:-1]
-        if operator != "LIKE" or not text.endswith("%") or "%" in prefix or "_" in prefix or not prefix:
-            return None
-        return bisect_left(self.texts, prefix), bisect_left(self.texts, prefix[:-1] + chr(ord(prefix[-1]) + 1))
-
-    def slice(self, low: float, high: float) -> tuple[int, int]:
-        """Begin and end in `Store.order` of the rows that it holds in."""
-        if self.texts is None:
-            return self.begins + bisect_left(self.ranked, low), self.begins + bisect_left(self.ranked, high)
-        return self.begins + int(self.ranked[int(low)]), self.begins + int(self.ranked[int(high)])
+        return least, most, self.begins + int(self.ranked[least]), self.begins + int(self.ranked[most])
 
 
 @dataclass(frozen=True)
@@ -81,16 +98,12 @@ class Stored:
     some: tuple[int, int]
     page: float  # rows on a page of 8 KiB, about
 
-    def conditions(self, relation: Relation) -> tuple[list[tuple[Column, tuple[float, float]]], int]:
-        """A relation's predicates as ranges of columns, and how many are of another form."""
-        known = []
-        for predicate in relation.predicates:
-            simple = SIMPLE.fullmatch(predicate)
-            column = self.columns.get(simple[1].strip('"')) if simple else None
-            between = column.between(simple[2], simple[3]) if simple and column else None
-            if column is not None and between is not None:
-                known.append((column, between))
-        return known, len(relation.predicates) - len(known)
+    def condition(self, predicate: str) -> tuple[int, float, float, int, int] | None:
+        """Where the column begins in `Store.values`, and `Column.between`; None where it is of another form."""
+        simple = SIMPLE.fullmatch(predicate)
+        column = self.columns.get(simple[1].strip('"')) if simple else None
+        between = column.between(simple[2], simple[3]) if simple and column else None
+        return (column.begins, *between) if column and between else None
 
 
 @dataclass(frozen=True)
@@ -138,58 +151,57 @@ class Memory:
         members = self._members(query)
         if members is None:
             return None
-        places, shares, first, columns, bounds = [], [], [0], [], []
+        relations, conditions = [], []
         for relation in query.relations:
-            table = self.tables[relation.table]
-            known, strange = table.conditions(relation)
-            found = [column.slice(*between) for column, between in known]
-            columns += [column.begins for column, _ in known]
-            bounds += [between for _, between in known]
-            first.append(len(columns))
-            narrowest = min(found, key=lambda ends: ends[1] - ends[0], default=(-1, -1))
-            places.append((table.rows, table.flags, *table.heavies, *table.some, *narrowest))
-            vague = VAGUE**strange
-            share = vague * math.prod((end - begin) / max(1, table.rows) for begin, end in found)
-            shares.append((vague, share, table.page))
-        place, parts = np.array(places, np.int64), np.array(shares)
-        between, of = np.array(bounds, np.float64).reshape(-1, 2), np.array(members, np.int64)
-        return Asked(
-            place[:, 0], place[:, 1], place[:, 2:4], place[:, 4:6], place[:, 6:8],
-            np.array(first, np.int64), np.array(columns, np.int64), between[:, 0], between[:, 1],
-            parts[:, 0], parts[:, 1], parts[:, 2], of[:, 0], of[:, 1], of[:, 2], of[:, 3], of[:, 4], of[:, 5], of[:, 6],
-            of[:, 7],
-        )  # fmt: skip
+            table, first, vague, share = self.tables[relation.table], len(conditions), 1.0, 1.0
+            low, high, least = -1, -1, table.rows + 1
+            for predicate in relation.predicates:
+                condition = table.condition(predicate)
+                if condition is None:
+                    vague *= VAGUE
+                    continue
+                conditions.append(condition[:3])
+                begin, end = condition[3:]
+                share *= (end - begin) / max(1, table.rows)
+                if end - begin < least:
+                    low, high, least = begin, end, end - begin
+            relations.append((
+                table.rows, table.flags, *table.heavies, *table.some, low, high, first, len(conditions),
+                vague, vague * share, table.page,
+            ))  # fmt: skip
+        return Asked(np.array(relations, RELATION), np.array(conditions, CONDITION), np.array(members, MEMBER))
 
     def _members(self, query: JoinQuery) -> list[tuple[int, ...]] | None:
         """Columns of relations in classes of equal ones, as in `Asked`; None where they are no tree, or not of keys."""
-        number: dict[tuple[int, str], int] = {}
+        of: dict[tuple[int, str], int] = {}
         indexed = set()
         for k, edge in enumerate(query.edges):
             if edge.implied:
                 continue
             left, right = (edge.left, edge.left_column), (edge.right, edge.right_column)
-            indexed |= {end for end, is_so in ((left, edge.left_index), (right, edge.right_index)) if is_so}
-            a, b = number.setdefault(left, k), number.setdefault(right, k)
+            if edge.left_index:
+                indexed.add(left)
+            if edge.right_index:
+                indexed.add(right)
+            a, b = of.setdefault(left, k), of.setdefault(right, k)
             if a != b:
-                number = {end: a if c == b else c for end, c in number.items()}
-        classes = {c: at for at, c in enumerate(dict.fromkeys(number.values()))}
-        if len(number) != len(classes) + query.num_relations - 1 or len({(i, c) for (i, _), c in number.items()}) < len(
-            number
-        ):
-            return None
-        values: dict[int, str] = {}
+                of = {end: a if c == b else c for end, c in of.items()}
+        target: dict[int, str] = {}  # table that a class's values are of
         members: list[tuple[int, ...]] = []
-        for (i, column), c in number.items():
+        for (i, column), c in of.items():
             table = query.relations[i].table
-            stored = self.tables[table]
-            foreign = stored.foreign.get(column)
-            if foreign is None and column != stored.key:
+            foreign = self.tables[table].foreign.get(column)
+            if foreign is None:
+                if column != self.tables[table].key:
+                    return None
+                where, looked = (1, -1, -1, -1), KEY
+            else:
+                table = foreign.target
+                where = (0, foreign.refers, foreign.referring, foreign.starts)
+                looked = UNINDEXED if (i, column) not in indexed else NEAR if foreign.near else FAR
+            if target.setdefault(c, table) != table:
                 return None
-            target = foreign.target if foreign else table
-            if values.setdefault(c, target) != target:
-                return None
-            where = (0, foreign.refers, foreign.referring, foreign.starts) if foreign else (1, -1, -1, -1)
-            found = KEY if foreign is None else NEAR if foreign.near else FAR
-            looked = found if foreign is None or (i, column) in indexed else UNINDEXED
-            members.append((classes[c], i, *where, self.tables[target].rows, looked))
+            members.append((c, i, *where, self.tables[table].rows, looked))
+        if len(of) != len(target) + query.num_relations - 1 or len({member[:2] for member in members}) < len(members):
+            return None
         return members

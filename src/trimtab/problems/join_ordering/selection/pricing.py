@@ -182,16 +182,20 @@ def units(sheet: Sheet, plan: JoinPlan) -> Floats:
 @compiled
 def sheet_of(asked: Asked, counted: Counted) -> Sheet:
     """A query with the rows that `counting.count` gives."""
-    n = len(asked.rows)
-    lookup = np.zeros((3, n), np.int64)
-    for m in range(len(asked.of)):
-        for o in range(len(asked.of)):
-            if asked.of[m] == asked.of[o] and m != o and asked.looked[m] != UNINDEXED:
-                lookup[asked.looked[m], asked.relation[m]] |= 1 << asked.relation[o]
-    conditions = (asked.first[1:] > asked.first[:-1]) | (asked.vague < 1.0)
+    n = len(asked.relations)
+    lookup, conditions = np.zeros((3, n), np.int64), np.zeros(n, np.bool_)
+    table, page = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        relation = asked.relations[i]
+        conditions[i] = relation.first < relation.last or relation.vague < 1.0
+        table[i], page[i] = relation.rows, relation.page
+    for m in asked.members:
+        for o in asked.members:
+            if m.of == o.of and m.relation != o.relation and m.looked != UNINDEXED:
+                lookup[m.looked, m.relation] |= 1 << o.relation
     of_subset, matches = np.full(1 << n, np.nan), np.full((n, 1 << n), np.nan)
     subsets, rows, support, degrees = counted
-    sheet = Sheet(asked.rows.astype(np.float64), conditions, of_subset, matches, degrees, lookup, asked.page.copy())
+    sheet = Sheet(table, conditions, of_subset, matches, degrees, lookup, page)
     fill(sheet, subsets, rows, support)
     return sheet
 

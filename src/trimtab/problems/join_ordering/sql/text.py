@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 from ..problem import INDEX, JoinEdge, JoinPlan, JoinQuery, Relation, Tree, bits
@@ -120,6 +121,7 @@ _RESERVED: Final = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def quoted(name: str) -> str:
     """An identifier, in double quotes where it needs them."""
     return name if _PLAIN.fullmatch(name) and name not in _RESERVED else '"' + name.replace('"', '""') + '"'
