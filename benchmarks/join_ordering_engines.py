@@ -229,8 +229,8 @@ def postgresql(
             choice = chooser.choose(query, *sessions)
             own = time.process_time_ns() - own
             choice.run()
-            spent += sum(clock() for clock in clocks)
             choice.forget()
+            spent += sum(clock() for clock in clocks)
             table.notes[query.name] = choice.plan.label if choice.plan else "own"
             return (spent + own) / 1e6
 

@@ -90,8 +90,8 @@ SHORT: Final = 1024  # length of arrays that may become longer
 class Sizes(NamedTuple):
     """How much is looked at."""
 
-    begin: int = 256  # rows that counting begins from
-    follow: int = 1024  # rows of a relation that are followed to, about
+    begin: int = 512  # rows that counting begins from
+    follow: int = 2048  # rows of a relation that are followed to, about
     lookups: bool = True  # whether rows that lookups find are counted, too
 
 

@@ -49,9 +49,9 @@ class DuckChooser:
     """The order in which hash joins take the least time, by a quick count; by a closer one where that is worth it."""
 
     memory: Memory
-    quick: Sizes = Sizes(32, 128, False)  # noqa: RUF009 - a tuple
+    quick: Sizes = Sizes(64, 256, False)  # noqa: RUF009 - a tuple
     close: Sizes = Sizes(256, 1024, False)  # noqa: RUF009
-    much_ns: float = 5e6  # that joins are expected to take: worth a closer count
+    much_ns: float = 2e6  # that joins are expected to take: worth a closer count
 
     def choose(self, query: JoinQuery) -> JoinPlan | None:
         """None where rows can't be counted."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The guarded choice as a solver, on a server of one's own that holds aptdb."""
+"""The choice as a solver, on a server of one's own that holds aptdb."""
 
 from __future__ import annotations
 
