@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from trimtab.problems.join_ordering.problem import JoinQuery, bits
-from trimtab.problems.join_ordering.selection.counting import STARS, Sizes, walked
+from trimtab.problems.join_ordering.selection.counting import STARS, Sizes
 from trimtab.problems.join_ordering.selection.gather import gather
 from trimtab.problems.join_ordering.selection.memory import Memory
 from trimtab.problems.join_ordering.sql.text import count_sql
@@ -101,12 +101,12 @@ def test_a_walk_expects_more_rows_of_looser_conditions(whole: Memory, duck: Any,
     few, more = (query_of(text + tail, "q", catalogue) for tail in (" AND p.installed_size < 20", ""))
     # by hand: the packages that are left, then their depends, each as many as another's
     packages, depends = whole.tables["package"].rows, whole.tables["depends"].rows
-    asked, other = whole.asked(few), whole.asked(more)
-    assert asked is not None
+    places, other = whole.places(few), whole.places(more)
+    assert places is not None
     assert other is not None
-    left = asked.relations[0]["share"] * packages
-    assert walked(asked.relations, asked.members) == pytest.approx(left + left * depends / packages)
-    assert walked(asked.relations, asked.members) < walked(other.relations, other.members)
+    left = places.asked().relations[0]["share"] * packages
+    assert places.walked() == pytest.approx(left + left * depends / packages)
+    assert places.walked() < other.walked()
 
 
 def test_without_lookups_the_rest_is_the_same(queries: list[JoinQuery], whole: Memory):

@@ -24,7 +24,7 @@ from ..system.plans import BOUND, FORCED, IN_MEMORY, EnginePlan, Settings
 from ..system.prepared import Prepared
 from ..system.session import TimedOut
 from . import explained, pricing
-from .counting import Sizes, walked
+from .counting import Sizes
 from .memory import Memory
 
 #: Settings of the three sessions: for PostgreSQL's own plans, for plans with their operators, and for orders alone.
@@ -93,9 +93,10 @@ class Chooser:
 
     def choose(self, query: JoinQuery, own: Prepared, bound: Prepared, free: Prepared) -> Chosen:
         chosen = Chosen(Sent(own, query.sql))
-        asked = self.memory.asked(query) if query.num_relations > self.few else None
-        if asked is None or walked(asked.relations, asked.members) < self.little_rows:
+        places = self.memory.places(query) if query.num_relations > self.few else None
+        if places is None or places.walked() < self.little_rows:
             return chosen
+        asked = places.asked()
         for sizes in (self.quick, self.memory.sizes):
             found = pricing.planned(self.memory.store, asked, sizes, self.memory.slots, pricing.prices())
             expected = found.ns / 1e6

@@ -96,31 +96,6 @@ class Sizes(NamedTuple):
 
 
 @compiled
-def walked(relations: Records, members: Records) -> float:
-    """Rows met by a walk along the joins from the most selective relation, by independence: a few us' thought."""
-    n = len(relations)
-    here, rows_now = 0, np.inf
-    for i in range(n):
-        passing = max(1.0, relations[i].share * relations[i].rows)
-        if passing < rows_now:
-            here, rows_now = i, passing
-    left, met = ((1 << n) - 1) & ~(1 << here), rows_now
-    while left:
-        least, finds, to = np.inf, 0.0, -1
-        for m in members:
-            for o in members:
-                if m.of == o.of and left >> o.relation & 1 and not left >> m.relation & 1:
-                    each = 1.0 if o.key else relations[o.relation].rows / o.values
-                    passing = each * relations[o.relation].share
-                    if passing < least:
-                        least, finds, to = passing, each, o.relation
-        met += rows_now * max(1.0, finds)
-        rows_now = max(1.0, rows_now * least)
-        left &= ~(1 << to)
-    return float(met)
-
-
-@compiled
 def passes(store: Store, asked: Asked, i: int, row: int) -> bool:
     """Whether a row meets a relation's conditions."""
     for k in range(asked.relations[i].first, asked.relations[i].last):

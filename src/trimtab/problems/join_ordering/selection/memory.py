@@ -8,7 +8,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -106,6 +106,36 @@ class Stored:
         return (column.begins, *between) if column and between else None
 
 
+class Places(NamedTuple):
+    """A query, as places in the store: the rows of `Asked`, before they are arrays."""
+
+    relations: list[tuple[float, ...]]
+    conditions: list[tuple[float, ...]]
+    members: list[tuple[int, ...]]
+
+    def asked(self) -> Asked:
+        return Asked(
+            np.array(self.relations, RELATION), np.array(self.conditions, CONDITION), np.array(self.members, MEMBER)
+        )
+
+    def walked(self) -> float:
+        """Rows met by a walk along the joins from the most selective relation, by independence: some us' thought."""
+        rows, share = [relation[0] for relation in self.relations], [relation[11] for relation in self.relations]
+        ways = [  # from, to, how many rows each finds
+            (m[1], o[1], 1.0 if o[2] else rows[o[1]] / o[6])
+            for m in self.members for o in self.members if m[0] == o[0] and m is not o
+        ]  # fmt: skip
+        passing = [max(1.0, a * b) for a, b in zip(rows, share, strict=True)]
+        rows_now = met = min(passing)
+        reached = {passing.index(met)}
+        for _ in rows[1:]:
+            least, finds, to = min((f * share[j], f, j) for i, j, f in ways if i in reached and j not in reached)
+            met += rows_now * max(1.0, finds)
+            rows_now = max(1.0, rows_now * least)
+            reached.add(to)
+        return met
+
+
 @dataclass(frozen=True)
 class Memory:
     """What `gather` read of a database."""
@@ -116,7 +146,7 @@ class Memory:
     _slots: list[Small] = field(default_factory=list, repr=False)
 
     def rows(self, query: JoinQuery) -> Counted | None:
-        """As `counting.count`, subsets ascending; None where there is nothing to count by (see `asked`)."""
+        """As `counting.count`, subsets ascending; None where there is nothing to count by (see `places`)."""
         asked = self.asked(query)
         return None if asked is None else count(self.store, asked, self.sizes, self.slots)
 
@@ -141,6 +171,11 @@ class Memory:
         return self._slots[0]
 
     def asked(self, query: JoinQuery) -> Asked | None:
+        """As `places`, for compiled code."""
+        places = self.places(query)
+        return None if places is None else places.asked()
+
+    def places(self, query: JoinQuery) -> Places | None:
         """The query as places in the store.
 
         None where its joins are no tree of joins with keys, its tables are not all here, or
@@ -169,7 +204,7 @@ class Memory:
                 table.rows, table.flags, *table.heavies, *table.some, low, high, first, len(conditions),
                 vague, vague * share, table.page,
             ))  # fmt: skip
-        return Asked(np.array(relations, RELATION), np.array(conditions, CONDITION), np.array(members, MEMBER))
+        return Places(relations, conditions, members)
 
     def _members(self, query: JoinQuery) -> list[tuple[int, ...]] | None:
         """Columns of relations in classes of equal ones, as in `Asked`; None where they are no tree, or not of keys."""
