@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from ..problem import Ints
 from ..sql.text import quoted
 from ..workload.database import Database, Table
-from .counting import Sizes, Store
+from .counting import Sizes
 from .memory import Column, ForeignKey, Memory, Stored
+from .sampling import Store
 
 HEAVY: Final = 256  # rows of a table that are always looked at, since most rows refer to them
 SOME: Final = 4096  # other rows of a table that may be, at most

@@ -15,9 +15,10 @@ import numpy as np
 from trimtab.kit.compiled import compiled
 
 from ..problem import Floats, Ints, JoinPlan, JoinQuery
-from .counting import Asked, Sizes, Small, Store
+from .counting import Sizes
 from .memory import Memory
 from .pricing import BUILD, EMIT, LOOKUP, UNITS, Sheet, planned
+from .sampling import Asked, Small, Store
 
 #: C_out: rows that joins give, and nothing else.
 C_OUT: Final = np.array([float(name == "emit") for name in UNITS])
@@ -49,9 +50,9 @@ class DuckChooser:
     """The order in which hash joins take the least time, by a quick count; by a closer one where that is worth it."""
 
     memory: Memory
-    quick: Sizes = Sizes(64, 256, False)  # noqa: RUF009 - a tuple
+    quick: Sizes = Sizes(32, 128, False)  # noqa: RUF009 - a tuple
     close: Sizes = Sizes(256, 1024, False)  # noqa: RUF009
-    much_ns: float = 2e6  # that joins are expected to take: worth a closer count
+    much_ns: float = 2e7  # that joins are expected to take: worth a closer count
 
     def choose(self, query: JoinQuery) -> JoinPlan | None:
         """None where rows can't be counted."""

@@ -12,23 +12,10 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from ..problem import JoinQuery, Relation
-from .counting import (
-    CONDITION,
-    FAR,
-    KEY,
-    MEMBER,
-    NEAR,
-    RELATION,
-    UNINDEXED,
-    Asked,
-    Counted,
-    Sizes,
-    Small,
-    Store,
-    count,
-)
+from ..problem import JoinQuery
+from .counting import Counted, Sizes, count
 from .pricing import Sheet, sheet_of
+from .sampling import CONDITION, FAR, KEY, MEMBER, NEAR, RELATION, UNINDEXED, Asked, Small, Store
 
 VAGUE: Final = 0.1  # share of rows that a condition of another form is taken to leave
 MOST_RELATIONS: Final = 12  # a star of n relations has 2 ** n subsets, and each is counted
@@ -109,9 +96,9 @@ class Stored:
 class Places(NamedTuple):
     """A query, as places in the store: the rows of `Asked`, before they are arrays."""
 
-    relations: list[tuple[float, ...]]
-    conditions: list[tuple[float, ...]]
-    members: list[tuple[int, ...]]
+    relations: Sequence[tuple[float, ...]]
+    conditions: Sequence[tuple[float, ...]]
+    members: Sequence[tuple[int, ...]]
 
     def asked(self) -> Asked:
         return Asked(
@@ -186,7 +173,8 @@ class Memory:
         members = self._members(query)
         if members is None:
             return None
-        relations, conditions = [], []
+        relations: list[tuple[float, ...]] = []
+        conditions: list[tuple[float, ...]] = []
         for relation in query.relations:
             table, first, vague, share = self.tables[relation.table], len(conditions), 1.0, 1.0
             low, high, least = -1, -1, table.rows + 1

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from trimtab.kit.compiled import compiled
 
 from ..problem import HASH, INDEX, Floats, Ints, JoinPlan
-from .counting import STARS, UNINDEXED, Asked, Counted, Sizes, Small, Store, count
+from .counting import STARS, Counted, Sizes, count
+from .sampling import UNINDEXED, Asked, Small, Store
 
 UNITS: Final = (
     "query",  # once
