@@ -12,7 +12,7 @@ import pytest
 from trimtab.problems.join_ordering.problem import JoinQuery, bits
 from trimtab.problems.join_ordering.selection.counting import STARS, Sizes
 from trimtab.problems.join_ordering.selection.gather import gather
-from trimtab.problems.join_ordering.selection.memory import Memory
+from trimtab.problems.join_ordering.selection.memory import DAMPED, Memory
 from trimtab.problems.join_ordering.sql.text import count_sql
 from trimtab.problems.join_ordering.workload.database import Database
 from trimtab.problems.join_ordering.workload.harvest import catalogue_of_database, query_of
@@ -104,7 +104,7 @@ def test_a_walk_expects_more_rows_of_looser_conditions(whole: Memory, duck: Any,
     places, other = whole.places(few), whole.places(more)
     assert places is not None
     assert other is not None
-    left = places.asked().relations[0]["share"] * packages
+    left = places.asked().relations[0]["share"] ** DAMPED * packages
     assert places.walked() == pytest.approx(left + left * depends / packages)
     assert places.walked() < other.walked()
 

@@ -85,7 +85,7 @@ class Chooser:
     memory: Memory
     quick: Sizes = Sizes(64, 256)  # noqa: RUF009 - a tuple
     few: int = 4  # relations: PostgreSQL plans them well
-    little_rows: float = 10_000.0  # that a walk along the joins is expected to meet: not worth a thought
+    little_rows: float = 15_000.0  # that a walk along the joins is expected to meet: not worth a thought
     small_ms: float = 4.0  # that our plan is expected to take by a quick count: not worth a closer one
     little_ms: float = 16.0  # that our plan is expected to take: not worth a look at another
     preferred: float = 1.2  # expected time of the order / of the bound plan, at most: PostgreSQL's operators are better
@@ -100,10 +100,10 @@ class Chooser:
         for sizes in (self.quick, self.memory.sizes):
             found = pricing.planned(self.memory.store, asked, sizes, self.memory.slots, pricing.prices())
             expected = found.ns / 1e6
-            if found.sure and expected < self.small_ms:
+            if found.support > 0 and expected < self.small_ms:
                 break
         chosen = replace(chosen, limit_ms=self.patience * (expected + self.small_ms))
-        if expected >= self.little_ms or not found.sure:
+        if expected >= self.little_ms or not found.support:
             plan = EnginePlan(found.joins, settings=IN_MEMORY, label="order")
             kept = Kept(free, free.prepare(rewrite(query, plan)))
             chosen = replace(chosen, tried=kept)

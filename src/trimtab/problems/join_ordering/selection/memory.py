@@ -17,6 +17,7 @@ from .counting import Counted, Sizes, count
 from .pricing import Sheet, sheet_of
 from .sampling import CONDITION, FAR, KEY, MEMBER, NEAR, RELATION, UNINDEXED, Asked, Small, Store
 
+DAMPED: Final = 0.8
 VAGUE: Final = 0.1  # share of rows that a condition of another form is taken to leave
 MOST_RELATIONS: Final = 12  # a star of n relations has 2 ** n subsets, and each is counted
 
@@ -106,8 +107,11 @@ class Places(NamedTuple):
         )
 
     def walked(self) -> float:
-        """Rows met by a walk along the joins from the most selective relation, by independence: some us' thought."""
-        rows, share = [relation[0] for relation in self.relations], [relation[11] for relation in self.relations]
+        """Rows met by a walk along the joins from the most selective relation: some us' thought.
+
+        By independence, but shares are damped, since conditions are rarely as independent as that says.
+        """
+        rows, share = [each[0] for each in self.relations], [each[11] ** DAMPED for each in self.relations]
         ways = [  # from, to, how many rows each finds
             (m[1], o[1], 1.0 if o[2] else rows[o[1]] / o[6])
             for m in self.members for o in self.members if m[0] == o[0] and m is not o

@@ -33,8 +33,9 @@ UNITS: Final = (
     "page",  # page that it stands on
     "check",  # row found, of a relation with conditions
     "emit",  # row that a join gives
+    "spare",  # row of a table with conditions that is to probe a hash table which doesn't have its key
 )
-QUERY, RELATION, SCAN, FILTER, BUILD, PROBE, LOOKUP, MATCH, PAGE, CHECK, EMIT = range(len(UNITS))
+QUERY, RELATION, SCAN, FILTER, BUILD, PROBE, LOOKUP, MATCH, PAGE, CHECK, EMIT, SPARE = range(len(UNITS))
 UNSURE: Final = 10.0  # times the rows by independence, of subsets that no sampled row supports
 FILE: Final = Path(__file__).with_name("prices.json")
 
@@ -53,8 +54,8 @@ class Sheet(NamedTuple):
 
 @cache
 def prices() -> Floats:
-    """(units,) ns, see the file."""
-    known = json.loads(FILE.read_text("utf-8"))["ns"]
+    """(units,) ns, see the file. PostgreSQL spares no row: it checks conditions first."""
+    known = {"spare": 0.0, **json.loads(FILE.read_text("utf-8"))["ns"]}
     return np.array([float(known[name]) for name in UNITS])
 
 
@@ -64,10 +65,14 @@ def leaf(sheet: Sheet, p: Floats, i: int) -> float:
 
 
 @compiled
-def hash_join(sheet: Sheet, p: Floats, outer: int, inner: int) -> float:
-    """Added to the costs of the operands. PostgreSQL hashes the operand that it takes to be smaller."""
-    a, b = sheet.rows[outer], sheet.rows[inner]
-    return float(p[BUILD] * min(a, b) + p[PROBE] * max(a, b) + p[EMIT] * sheet.rows[outer | inner])
+def place(subset: int) -> int:
+    """The index of a single bit; -1 where there are more."""
+    if subset & (subset - 1):
+        return -1
+    i = 0
+    while subset >> i > 1:
+        i += 1
+    return i
 
 
 @compiled
@@ -90,6 +95,17 @@ def found(sheet: Sheet, outer: int, i: int) -> float:
 
 
 @compiled
+def hash_join(sheet: Sheet, p: Floats, outer: int, inner: int) -> float:
+    """Added to the costs of the operands. The smaller one is hashed; rows of the other, if it is a table, may be spared."""
+    hashed, other = (outer, inner) if sheet.rows[outer] < sheet.rows[inner] else (inner, outer)
+    cost = p[BUILD] * sheet.rows[hashed] + p[PROBE] * sheet.rows[other] + p[EMIT] * sheet.rows[outer | inner]
+    i = place(other)
+    if p[SPARE] != 0.0 and i >= 0 and sheet.conditions[i]:
+        cost += p[SPARE] * max(0.0, sheet.table[i] - found(sheet, hashed, i))
+    return float(cost)
+
+
+@compiled
 def lookups(sheet: Sheet, p: Floats, outer: int, i: int) -> float:
     """Added to the cost of `outer`; inf where relation `i` has no index for it."""
     for kind in range(3):
@@ -107,17 +123,6 @@ def lookups(sheet: Sheet, p: Floats, outer: int, i: int) -> float:
             added += p[CHECK] * each if sheet.conditions[i] else 0.0
             return float(added + p[EMIT] * sheet.rows[outer | 1 << i])
     return np.inf
-
-
-@compiled
-def place(subset: int) -> int:
-    """The index of a single bit; -1 where there are more."""
-    if subset & (subset - 1):
-        return -1
-    i = 0
-    while subset >> i > 1:
-        i += 1
-    return i
 
 
 @compiled
@@ -206,7 +211,7 @@ class Plan(NamedTuple):
     ns: float  # that it takes
     joins: Ints
     operators: NDArray[np.int8]
-    sure: bool  # every intermediate result rests on a row of the sample; the last one is every plan's
+    support: float  # on how many sampled rows every intermediate result rests, at least; the last is every plan's
 
 
 @compiled
@@ -215,10 +220,10 @@ def planned(store: Store, asked: Asked, sizes: Sizes, slots: Small, p: Floats) -
     counted = count(store, asked, sizes, slots)
     sheet = sheet_of(asked, counted)
     ns, joins, operators = cheapest(sheet, p)
-    sure = True
+    support = np.inf
     for k in range(len(joins) - 1):
-        sure = sure and bool(counted[2][np.searchsorted(counted[0], joins[k, 0] | joins[k, 1])] > 0.0)
-    return Plan(sheet, ns, joins, operators, sure)
+        support = min(support, counted[2][np.searchsorted(counted[0], joins[k, 0] | joins[k, 1])])
+    return Plan(sheet, ns, joins, operators, support)
 
 
 @compiled
