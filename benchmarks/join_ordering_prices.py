@@ -144,6 +144,7 @@ def judge(queries: Mapping[str, JoinQuery], memory: Memory, runs: list[dict[str,
             for r in bound
         ]
     )
+    told[:, pricing.SPARE] = 0.0  # not in PostgreSQL
     for title, part, work, names, path in (
         ("explained plans", runs, shown, explained.UNITS, explained.FILE),
         ("plans by their operators", bound, told, pricing.UNITS, pricing.FILE),

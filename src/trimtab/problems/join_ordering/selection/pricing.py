@@ -96,7 +96,7 @@ def found(sheet: Sheet, outer: int, i: int) -> float:
 
 @compiled
 def hash_join(sheet: Sheet, p: Floats, outer: int, inner: int) -> float:
-    """Added to the costs of the operands. The smaller one is hashed; rows of the other, if it is a table, may be spared."""
+    """Added to the costs of the operands. The smaller one is hashed; rows of the other, a table, may be spared."""
     hashed, other = (outer, inner) if sheet.rows[outer] < sheet.rows[inner] else (inner, outer)
     cost = p[BUILD] * sheet.rows[hashed] + p[PROBE] * sheet.rows[other] + p[EMIT] * sheet.rows[outer | inner]
     i = place(other)
@@ -222,7 +222,7 @@ def planned(store: Store, asked: Asked, sizes: Sizes, slots: Small, p: Floats) -
     ns, joins, operators = cheapest(sheet, p)
     support = np.inf
     for k in range(len(joins) - 1):
-        support = min(support, counted[2][np.searchsorted(counted[0], joins[k, 0] | joins[k, 1])])
+        support = min(support, float(counted[2][np.searchsorted(counted[0], joins[k, 0] | joins[k, 1])]))
     return Plan(sheet, ns, joins, operators, support)
 
 
