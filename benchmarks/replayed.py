@@ -41,7 +41,9 @@ def repeated(replay: Replay, values: Values, runs: int, rng: np.random.Generator
     """So many runs of a configuration as one trial, with the mean of their ratios to the default beside them."""
     trials = [replay.measure(values, rng) for _ in range(runs)]
     losses = [trial.loss for trial in trials if trial.loss is not None]
-    return replace(trials[0], loss=float(np.mean(losses)), runs=runs) if losses else trials[0]
+    if not losses:
+        return trials[0]
+    return replace(trials[0], loss=float(np.mean(losses)), runs=runs, within=float(np.var(losses) * len(losses)))
 
 
 def decided(replay: Replay, own: Values, trials: Sequence[Trial], rng: np.random.Generator) -> Values:

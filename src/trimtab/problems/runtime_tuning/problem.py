@@ -100,6 +100,7 @@ class Trial:
     metrics: Mapping[str, float] = field(default_factory=dict)  # means, SI
     seconds: float = 0.0  # wall
     note: str = ""
+    within: float | None = None  # sum of squares of the runs around `loss`, where it is known
 
     @property
     def valid(self) -> bool:

@@ -97,7 +97,7 @@ def _finding(session: Session, left: list[Record]) -> Finding | None:
 
 def _spread(record: Record) -> float:
     n = record.runs
-    return math.sqrt(sum((loss - record.mean) ** 2 for loss in record.losses) / (n - 1)) if n > 1 else 0.0
+    return math.sqrt(record.within / (n - 1)) if n > 1 else 0.0
 
 
 def _peers(session: Session) -> list[Record]:

@@ -51,6 +51,11 @@ class Record:
     def mean(self) -> float:
         return sum(self.losses) / len(self.losses)
 
+    @property
+    def within(self) -> float:
+        """Sum of squares around `mean`."""
+        return sum((loss - self.mean) ** 2 for loss in self.losses)
+
     def variance(self, sd: float) -> float:
         """Of `mean`, where a run has the standard deviation `sd`."""
         n = len(self.losses)
