@@ -166,7 +166,8 @@ class Session:
             if record.runs >= self.policy.repeats or not self._may_win(record, gauge):
                 break
         kept: Status = "constraint" if self.objective.broken(record.metrics) else "ok"
-        return shots, Trial(values, kept, record.mean, record.runs, record.metrics, note=reading.note, within=record.within)
+        told = Trial(values, kept, record.mean, record.runs, record.metrics, note=reading.note, within=record.within)
+        return shots, told
 
     def _status(self, reading: Reading) -> Status:
         if reading.status != "ok":
