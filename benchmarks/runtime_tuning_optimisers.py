@@ -14,7 +14,7 @@ descent from the ten best (`Replay.best`). There are two rules, the same for all
 single  a trial is one run. What is kept is what an optimiser's own API calls its best:
         the lowest single result for all but trimtab's, whose `best()` is the lowest
         posterior mean; the table has the lowest single result for all of them, too
-tune    as `trimtab tune` measures, but for racing: a trial is the mean of three runs, and
+tune    as `trimtab tune` measures, but for racing: a trial is the median of three runs, and
         at the end what would be kept meets the two best by their measurements in six
         fresh runs each; an optimiser that would keep one of these has no third rival
 exact   a trial is the noise-free loss: what the search leaves without any noise. Only of
@@ -185,7 +185,7 @@ class Study:
         assert replay is not None
         version = version_of(job.name, job.settings) + (self.told if job.name == "experienced" else "")
         key = f"{table_digest(replay)}:{job.name}:{version}:{job.seed}:{job.trials}"
-        return key if job.rule == "single" else f"{key}:{job.rule} {POLICY.repeats} {FINALISTS} {ROUNDS}"
+        return key if job.rule == "single" else f"{key}:{job.rule} median {POLICY.repeats} {FINALISTS} {ROUNDS}"
 
     def run(self, job: Job) -> Record:
         target = self.targets[job.space]
