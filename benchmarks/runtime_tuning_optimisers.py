@@ -185,7 +185,10 @@ class Study:
         assert replay is not None
         version = version_of(job.name, job.settings) + (self.told if job.name == "experienced" else "")
         key = f"{table_digest(replay)}:{job.name}:{version}:{job.seed}:{job.trials}"
-        return key if job.rule == "single" else f"{key}:{job.rule} median {POLICY.repeats} {FINALISTS} {ROUNDS}"
+        if job.rule == "single":
+            return key
+        of_runs = " median" if job.rule == "tune" else ""
+        return f"{key}:{job.rule}{of_runs} {POLICY.repeats} {FINALISTS} {ROUNDS}"
 
     def run(self, job: Job) -> Record:
         target = self.targets[job.space]
