@@ -21,6 +21,7 @@ from trimtab.problems.runtime_tuning.problem import Target, Trial
 from trimtab.problems.runtime_tuning.simulator import Replay
 from trimtab.problems.runtime_tuning.space import Values
 from trimtab.problems.runtime_tuning.system.finals import FINALISTS, ROUNDS
+from trimtab.problems.runtime_tuning.system.records import condensed
 from trimtab.problems.runtime_tuning.workload import SUITES, instances
 from trimtab.problems.runtime_tuning.workload.suites import LESSONS
 
@@ -38,10 +39,13 @@ def replayed() -> Mapping[str, Target]:
 
 
 def repeated(replay: Replay, values: Values, runs: int, rng: np.random.Generator) -> Trial:
-    """So many runs of a configuration as one trial, with the mean of their ratios to the default beside them."""
+    """So many runs of a configuration as one trial, with the median of their ratios to the default beside them."""
     trials = [replay.measure(values, rng) for _ in range(runs)]
     losses = [trial.loss for trial in trials if trial.loss is not None]
-    return replace(trials[0], loss=float(np.mean(losses)), runs=runs) if losses else trials[0]
+    if not losses:
+        return trials[0]
+    loss, within = condensed(losses)
+    return replace(trials[0], loss=loss, runs=runs, within=within)
 
 
 def decided(replay: Replay, own: Values, trials: Sequence[Trial], rng: np.random.Generator) -> Values:

@@ -95,11 +95,12 @@ class Trial:
 
     values: Mapping[str, Value]
     status: Status
-    loss: float | None = None  # mean log ratio to the default run beside it, less is better; None: no value
+    loss: float | None = None  # log ratio to the default run beside it, less is better; None: no value
     runs: int = 1  # measurements behind `loss`
     metrics: Mapping[str, float] = field(default_factory=dict)  # means, SI
     seconds: float = 0.0  # wall
     note: str = ""
+    within: float | None = None  # sum of squares of runs around their mean, as noisy as `loss` says, where it is known
 
     @property
     def valid(self) -> bool:

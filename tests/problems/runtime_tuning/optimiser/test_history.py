@@ -39,6 +39,27 @@ def test_repeats_are_means_weighted_by_their_runs() -> None:
     assert seen.within == pytest.approx(1 * 0.075**2 + 3 * 0.025**2)
 
 
+def test_the_runs_of_one_trial_tell_of_noise_but_for_bad_configurations() -> None:
+    rng = np.random.default_rng(0)
+    history = History(Encoding(SPACE))
+    for x in range(1, 9):
+        runs = (0.2 if x < 8 else 99.0) + 0.1 * rng.standard_normal(400)
+        within = float(((runs - runs.mean()) ** 2).sum())
+        history.add(Trial(_values(x), "ok", float(runs.mean()), len(runs), within=within))
+    seen = history.observed(Scale(0.0, 2.0, 0.5))
+    assert seen.extra == 7 * 399  # the eighth's are compressed
+    assert seen.within / seen.extra == pytest.approx(0.1**2, rel=0.1)
+
+
+def test_runs_that_are_all_the_same_do_not_make_noise_nothing() -> None:
+    history = History(Encoding(SPACE))
+    history.add(Trial(_values(1), "ok", 0.0, 3, within=0.0))
+    history.add(Trial(_values(2), "ok", 0.0, 3))  # nothing is known of these
+    seen = history.observed(Scale(0.0, 1.0, 1.0))
+    assert seen.extra == 2
+    assert 0.0 < seen.within < 1e-5
+
+
 def test_a_bound_gives_way_to_a_value_and_the_highest_bound_holds() -> None:
     history = History(Encoding(SPACE))
     for loss in (0.2, 0.4):

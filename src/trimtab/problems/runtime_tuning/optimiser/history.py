@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..encoding import Bools, Encoding, Floats, Ints
 from ..problem import Trial
 
 _FLOOR: Final = 0.003  # of a log ratio: what is less apart is the same
+_TICK: Final = 0.001  # of a log ratio: no run is told more exactly than that
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,18 @@ class Observed:
     y: Floats
     runs: Floats
     censored: Bools  # known by lower bounds only
-    extra: int
-    within: float
+    extra: int  # runs that tell of noise alone
+    within: float  # their sum of squares
+
+
+class _Told(NamedTuple):
+    """One trial with a value."""
+
+    row: int
+    loss: float
+    runs: float
+    censored: bool
+    within: float | None
 
 
 class History:
@@ -65,7 +76,7 @@ class History:
         self._codes: list[Floats] = []
         self._worked: list[int] = []  # of each row: trials that did their work
         self._failed: list[int] = []
-        self._observed: list[tuple[int, float, float, bool]] = []  # row, loss, runs, censored
+        self._observed: list[_Told] = []
         self._metrics: dict[str, list[tuple[int, float, float]]] = {}  # row, value, runs
         self.trials = 0
 
@@ -82,7 +93,7 @@ class History:
         (self._worked if trial.valid and not unsaid else self._failed)[row] += 1  # "over a limit", and not by how much
         runs = float(max(trial.runs, 1))
         if trial.valid and trial.loss is not None and np.isfinite(trial.loss):
-            self._observed.append((row, trial.loss, runs, trial.status == "censored"))
+            self._observed.append(_Told(row, trial.loss, runs, trial.status == "censored", trial.within))
         if trial.status in ("ok", "constraint"):
             for name, value in trial.metrics.items():
                 if value > 0 and np.isfinite(value):
@@ -117,14 +128,16 @@ class History:
         return self.codes, self.worked
 
     def losses(self) -> Floats:
-        return np.array([loss for _, loss, _, _ in self._observed])
+        return np.array([told.loss for told in self._observed])
 
     def observed(self, scale: Scale) -> Observed:
-        usable = [o for o in self._observed if self._worked[o[0]] >= self._failed[o[0]]] or self._observed
-        exact = {row for row, _, _, censored in usable if not censored}
-        usable = [o for o in usable if not o[3] or o[0] not in exact]  # a measured value says more than a bound
-        row, loss, runs, censored = (np.array(column) for column in zip(*usable, strict=True))
-        return _means(row.astype(np.int64), scale(loss), runs, censored.astype(np.bool_))
+        usable = [o for o in self._observed if self._worked[o.row] >= self._failed[o.row]] or self._observed
+        exact = {o.row for o in usable if not o.censored}
+        usable = [o for o in usable if not o.censored or o.row not in exact]  # a value says more than a bound
+        row, loss, runs, censored, _ = (np.array(column) for column in zip(*usable, strict=True))
+        found = _means(row.astype(np.int64), scale(loss), runs, censored.astype(np.bool_))
+        extra, within = _noise(usable, scale)
+        return replace(found, extra=found.extra + extra, within=found.within + within)
 
     def metric(self, name: str) -> Observed | None:
         """Logs of a metric, not standardised."""
@@ -133,6 +146,17 @@ class History:
             return None
         row, value, runs = (np.array(column) for column in zip(*found, strict=True))
         return _means(row.astype(np.int64), value, runs, np.zeros(len(row), np.bool_))
+
+
+def _noise(told: Sequence[_Told], scale: Scale) -> tuple[int, float]:
+    """What the runs of one trial say of noise: degrees of freedom, and squares on the modelled scale.
+
+    Not of bad configurations: where the scale compresses losses, it does so with their noise.
+    """
+    some = [o for o in told if o.within is not None and o.runs > 1.0 and o.loss <= scale.middle + scale.spread]
+    extra = int(sum(o.runs - 1.0 for o in some))
+    squares = sum((o.within or 0.0) for o in some) + extra * _TICK**2
+    return extra, squares / (scale.spread * scale.unit) ** 2
 
 
 def _means(row: Ints, y: Floats, runs: Floats, censored: Bools) -> Observed:

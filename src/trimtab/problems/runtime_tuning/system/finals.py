@@ -86,7 +86,7 @@ def _finding(session: Session, left: list[Record]) -> Finding | None:
     if not left:
         return None
     sd = session.gauge.sd * math.sqrt(2.0)  # a finalist's log ratio has the noise of two runs
-    best = min(left, key=lambda record: record.mean)
+    best = min(left, key=lambda record: record.middle)
     if best.mean >= 0.0:
         return None
     noise = max(sd, _spread(best))

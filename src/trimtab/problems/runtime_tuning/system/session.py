@@ -22,7 +22,7 @@ from .gauge import Gauge
 from .journal import Journal
 from .measure import Reading
 from .meter import FOREVER, Meter, Patience, broken
-from .records import Record, chance, key_of, restore
+from .records import Record, chance, condensed, key_of, restore
 
 _DEFAULT_RUNS: Final = 3  # of the first trial
 
@@ -166,7 +166,8 @@ class Session:
             if record.runs >= self.policy.repeats or not self._may_win(record, gauge):
                 break
         kept: Status = "constraint" if self.objective.broken(record.metrics) else "ok"
-        return shots, Trial(values, kept, record.mean, record.runs, record.metrics, note=reading.note)
+        loss, within = condensed(record.losses)
+        return shots, Trial(values, kept, loss, record.runs, record.metrics, note=reading.note, within=within)
 
     def _status(self, reading: Reading) -> Status:
         if reading.status != "ok":

@@ -10,7 +10,7 @@ zstd               CPU time both ways, plus bytes at 100 kB/s                   
 redis              CPU time of the server under commands on all types               22  1,720      0 %
 redis-shop         the same under what a shop asks of its cache                     22  1,500      0 %
 postgresql         CPU time of the server under pgbench                             31  1,513      2 %
-postgresql-events  the same with other tables and queries                           31    700      0 %
+postgresql-events  the same with other tables and queries                           31  1,500      0 %
 xalan              CPU time of a JVM that transforms XML                            36  1,514     22 %
 rhino              CPU time of a JVM that runs JavaScript                           36  1,505     22 %
 h2                 CPU time of a JVM that runs SQL                                  35  1,500      2 %
