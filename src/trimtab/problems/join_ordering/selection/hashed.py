@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Orders of joins for DuckDB, which only hashes. Nothing is explained, since that costs as much as a small query.
 
-Choosing takes about as long as DuckDB's own search for an order (EXPLAIN takes 0.5 ms less without), which it is spared:
-so every query is given one.
+Choosing takes about as long as DuckDB's own search for an order, which it is spared (EXPLAIN
+takes 0.5 ms less without): so every query is given one.
 """
 
 from __future__ import annotations

@@ -94,12 +94,15 @@ class Stored:
         return (column.begins, *between) if column and between else None
 
 
+Member = tuple[int, int, int, int, int, int, int, int]  # as the fields of MEMBER
+
+
 class Places(NamedTuple):
     """A query, as places in the store: the rows of `Asked`, before they are arrays."""
 
     relations: Sequence[tuple[float, ...]]
     conditions: Sequence[tuple[float, ...]]
-    members: Sequence[tuple[int, ...]]
+    members: Sequence[Member]
 
     def asked(self) -> Asked:
         return Asked(
@@ -111,14 +114,16 @@ class Places(NamedTuple):
 
         By independence, but shares are damped, since conditions are rarely as independent as that says.
         """
-        rows, share = [each[0] for each in self.relations], [each[11] ** DAMPED for each in self.relations]
+        rows = [float(total) for total, *_ in self.relations]
+        share = [float(kept) ** DAMPED for *_, kept, _ in self.relations]
+        columns = [(of, i, key, values) for of, i, key, _, _, _, values, _ in self.members]
         ways = [  # from, to, how many rows each finds
-            (m[1], o[1], 1.0 if o[2] else rows[o[1]] / o[6])
-            for m in self.members for o in self.members if m[0] == o[0] and m is not o
+            (i, j, 1.0 if key else rows[j] / values)
+            for of, i, _, _ in columns for other, j, key, values in columns if of == other and i != j
         ]  # fmt: skip
         passing = [max(1.0, a * b) for a, b in zip(rows, share, strict=True)]
-        rows_now = met = min(passing)
-        reached = {passing.index(met)}
+        met: float = min(passing)
+        rows_now, reached = met, {passing.index(met)}
         for _ in rows[1:]:
             least, finds, to = min((f * share[j], f, j) for i, j, f in ways if i in reached and j not in reached)
             met += rows_now * max(1.0, finds)
@@ -198,7 +203,7 @@ class Memory:
             ))  # fmt: skip
         return Places(relations, conditions, members)
 
-    def _members(self, query: JoinQuery) -> list[tuple[int, ...]] | None:
+    def _members(self, query: JoinQuery) -> list[Member] | None:
         """Columns of relations in classes of equal ones, as in `Asked`; None where they are no tree, or not of keys."""
         of: dict[tuple[int, str], int] = {}
         indexed = set()
@@ -213,8 +218,9 @@ class Memory:
             a, b = of.setdefault(left, k), of.setdefault(right, k)
             if a != b:
                 of = {end: a if c == b else c for end, c in of.items()}
+        where: tuple[int, int, int, int]
         target: dict[int, str] = {}  # table that a class's values are of
-        members: list[tuple[int, ...]] = []
+        members: list[Member] = []
         for (i, column), c in of.items():
             table = query.relations[i].table
             foreign = self.tables[table].foreign.get(column)
