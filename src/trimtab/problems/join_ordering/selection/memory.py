@@ -218,7 +218,6 @@ class Memory:
             a, b = of.setdefault(left, k), of.setdefault(right, k)
             if a != b:
                 of = {end: a if c == b else c for end, c in of.items()}
-        where: tuple[int, int, int, int]
         target: dict[int, str] = {}  # table that a class's values are of
         members: list[Member] = []
         for (i, column), c in of.items():
@@ -227,14 +226,15 @@ class Memory:
             if foreign is None:
                 if column != self.tables[table].key:
                     return None
-                where, looked = (1, -1, -1, -1), KEY
+                refers, referring, starts, looked = -1, -1, -1, KEY
             else:
                 table = foreign.target
-                where = (0, foreign.refers, foreign.referring, foreign.starts)
+                refers, referring, starts = foreign.refers, foreign.referring, foreign.starts
                 looked = UNINDEXED if (i, column) not in indexed else NEAR if foreign.near else FAR
             if target.setdefault(c, table) != table:
                 return None
-            members.append((c, i, *where, self.tables[table].rows, looked))
+            key = int(foreign is None)
+            members.append((c, i, key, refers, referring, starts, self.tables[table].rows, looked))
         if len(of) != len(target) + query.num_relations - 1 or len({member[:2] for member in members}) < len(members):
             return None
         return members
