@@ -18,6 +18,7 @@ from dataclasses import replace
 import numpy as np
 from join_ordering_engines import DRAWS, Queries, draw
 from join_ordering_fidelity import random_plan
+from join_ordering_prices import elsewhere
 from scipy.optimize import nnls
 
 from trimtab.problems.join_ordering.problem import HASH, Floats, JoinPlan, JoinQuery
@@ -50,13 +51,9 @@ def main() -> int:
     ms = measure(DuckEngine(connection), queries, plans, options.rounds)
     work = np.array([work_of(sheets[name], plan) for name in plans for plan in plans[name]])
     ns = 1e6 * np.array([t for name in plans for t in ms[name]])
-    templates = sorted({queries[name].template for name in plans})
-    half = np.array([templates.index(queries[name].template) % 2 for name in plans for _ in plans[name]])
-    predicted = np.zeros(len(ns))
-    for k in (0, 1):
-        predicted[half == k] = work[half == k] @ fit(work[half != k], ns[half != k])
-    off = np.exp(np.quantile(np.log(predicted / ns), [0.02, 0.1, 0.5, 0.9, 0.98])).round(2).tolist()
-    print(f"predicted / measured, 2, 10, 50, 90 and 98 %: {off} of {len(ns)} orders of {len(plans)} queries")
+    templates = [queries[name].template for name in plans for _ in plans[name]]
+    off = elsewhere(work, ns, templates, lambda some: fit(work[some], ns[some]))
+    print(f"{off} of {len(ns)} orders of {len(plans)} queries")
     for name, price in zip(NAMES, fit(work, ns), strict=True):
         print(f"  {name:10s} {price:12.2f} ns")
     return 0

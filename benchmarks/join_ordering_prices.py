@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +28,7 @@ from join_ordering_fidelity import random_plan
 from scipy.optimize import nnls
 
 from trimtab.problems.join_ordering import PROBLEM
-from trimtab.problems.join_ordering.problem import HASH, INDEX, Floats, JoinPlan, JoinQuery
+from trimtab.problems.join_ordering.problem import HASH, INDEX, Flags, Floats, JoinPlan, JoinQuery
 from trimtab.problems.join_ordering.selection import explained, pricing
 from trimtab.problems.join_ordering.selection.counting import Sizes
 from trimtab.problems.join_ordering.selection.gather import gather
@@ -151,13 +151,12 @@ def judge(queries: Mapping[str, JoinQuery], memory: Memory, runs: list[dict[str,
     ):
         ns = np.array([run["ms"] for run in part]) * 1e6
         own = np.array([3.0 if run["plan"] == "own" else 1.0 for run in part])
-        templates = sorted({queries[run["query"]].template for run in part})
-        half = np.array([templates.index(queries[run["query"]].template) % 2 for run in part])
-        predicted = np.zeros(len(part))
-        for k in (0, 1):
-            predicted[half == k] = work[half == k] @ fit(work[half != k], ns[half != k], own[half != k])
-        off = np.exp(np.quantile(np.log(predicted / ns), [0.02, 0.1, 0.5, 0.9, 0.98])).round(2).tolist()
-        print(f"{title}: predicted / measured, 2, 10, 50, 90 and 98 %: {off} of {len(part)} plans")
+        templates = [queries[run["query"]].template for run in part]
+
+        def fitted(some: Flags, work: Floats = work, ns: Floats = ns, own: Floats = own) -> Floats:
+            return fit(work[some], ns[some], own[some])
+
+        print(f"{title}: {elsewhere(work, ns, templates, fitted)} of {len(part)} plans")
         if write:
             card = {
                 "ns": dict(zip(names, fit(work, ns, own).round(3).tolist(), strict=True)),
@@ -168,6 +167,20 @@ def judge(queries: Mapping[str, JoinQuery], memory: Memory, runs: list[dict[str,
             }
             path.write_text(json.dumps(card, indent=1) + "\n")
             print(f"written: {path}")
+
+
+def elsewhere(work: Floats, ns: Floats, templates: Sequence[str], fitted: Callable[[Flags], Floats]) -> str:
+    """How far predictions are off on templates that prices were not fitted to, in two halves.
+
+    `fitted`: prices by some of the rows of `work` (runs, units) and `ns` (runs,).
+    """
+    order = sorted(set(templates))
+    half = np.array([order.index(template) % 2 for template in templates])
+    predicted = np.zeros(len(ns))
+    for k in (0, 1):
+        predicted[half == k] = work[half == k] @ fitted(half != k)
+    off = np.exp(np.quantile(np.log(predicted / ns), [0.02, 0.1, 0.5, 0.9, 0.98])).round(2).tolist()
+    return f"predicted / measured, 2, 10, 50, 90 and 98 %: {off}"
 
 
 def fit(work: Floats, ns: Floats, importance: Floats) -> Floats:

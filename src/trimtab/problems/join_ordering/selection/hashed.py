@@ -40,7 +40,7 @@ def smaller_inside(sheet: Sheet, joins: Ints) -> Ints:
 
 @compiled
 def ordered(store: Store, asked: Asked, sizes: Sizes, slots: Small, prices: Floats) -> tuple[float, float, Ints]:
-    """ns of joins in the cheapest order, on how many sampled rows that rests, at least, and the order."""
+    """ns of joins and of checking conditions in the cheapest order, on how many sampled rows that rests, the order."""
     plan = planned(store, asked, sizes, slots, prices)
     return plan.ns, plan.support, smaller_inside(plan.sheet, plan.joins)
 
@@ -52,7 +52,7 @@ class DuckChooser:
     memory: Memory
     quick: Sizes = Sizes(32, 128)  # noqa: RUF009 - a tuple
     close: Sizes = Sizes(256, 1024)  # noqa: RUF009
-    some_ns: float = 1e6  # that joins are expected to take: worth a closer count if that rests on few rows
+    some_ns: float = 1e6  # that the order is expected to take: worth a closer count if that rests on few rows
     few: float = 2.0  # sampled rows
     much_ns: float = 2e7  # worth one in any case
 

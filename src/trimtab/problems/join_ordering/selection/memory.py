@@ -17,7 +17,7 @@ from .counting import Counted, Sizes, count
 from .pricing import Sheet, sheet_of
 from .sampling import CONDITION, FAR, KEY, MEMBER, NEAR, RELATION, UNINDEXED, Asked, Small, Store
 
-DAMPED: Final = 0.8
+DAMPED: Final = 0.8  # power of the share of rows that conditions leave, in a walk
 VAGUE: Final = 0.1  # share of rows that a condition of another form is taken to leave
 MOST_RELATIONS: Final = 12  # a star of n relations has 2 ** n subsets, and each is counted
 
@@ -40,25 +40,24 @@ class Column:
 
         None where it is of another form.
         """
-        low, high = -math.inf, math.inf
-        text = literal[0] == "'"
+        if (self.texts is None) == (literal[0] == "'"):
+            return None
         if self.texts is None:
-            if text or operator == "LIKE":
+            if operator == "LIKE":
                 return None
-            value = float(literal)
+            low, high, value = -math.inf, math.inf, float(literal)
             if operator[0] != "<":
                 low = math.nextafter(value, math.inf) if operator == ">" else value
             if operator[0] != ">":
                 high = math.nextafter(value, math.inf) if operator != "<" else value
             return low, high, self.begins + bisect_left(self.ranked, low), self.begins + bisect_left(self.ranked, high)
-        literal = literal[1:-1].replace("''", "'")
-        least = bisect_left(self.texts, literal)
-        if operator == "=" and text:
-            most = least + int(least < len(self.texts) and self.texts[least] == literal)
-        elif operator == "LIKE" and _PREFIX.fullmatch(literal):
-            prefix = literal[:-1]
-            least = bisect_left(self.texts, prefix)
-            most = bisect_left(self.texts, prefix[:-1] + chr(ord(prefix[-1]) + 1))
+        text = literal[1:-1].replace("''", "'")
+        if operator == "=":
+            least = bisect_left(self.texts, text)
+            most = least + int(least < len(self.texts) and self.texts[least] == text)
+        elif operator == "LIKE" and _PREFIX.fullmatch(text):
+            least = bisect_left(self.texts, text[:-1])
+            most = bisect_left(self.texts, text[:-2] + chr(ord(text[-2]) + 1))
         else:
             return None
         return least, most, self.begins + int(self.ranked[least]), self.begins + int(self.ranked[most])
